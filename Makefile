@@ -1,0 +1,39 @@
+# Every target does its own set-up; a set-up with nothing to do takes about a second.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-clean test lint bench clean
+
+python := .venv/bin/python
+# Pure tests first, then the ones with an engine or a host; two workers suit two cores.
+test_folders := $(wildcard $(addprefix tests/,unit components policy audit typing engine host))
+workers ?= 2
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+setup: ## Make .venv, install the tools, find or build the Pulumi CLI, make the image of the test host
+	@lab/setup.sh
+
+demo: setup ## The main job on the embedded cloud: `pulumi up`, a booted host, Docker over mutual TLS, refusals
+	@$(python) -m lab.demo
+
+demo-clean: ## Remove every trace of the demo
+	@if [ -x $(python) ]; then $(python) -m lab.demo --clean; fi
+
+test: setup ## Every test, after lint (PYTEST="-k name" narrows it)
+	@status=0; \
+	$(MAKE) --no-print-directory lint-only || status=1; \
+	$(python) -m pytest --numprocesses $(workers) --dist loadgroup --no-loadscope-reorder $(test_folders) $(PYTEST) || status=1; \
+	exit $$status
+
+lint: setup lint-only ## ruff (lint and format), pyright (strict on the package), shellcheck
+
+.PHONY: lint-only
+lint-only:
+	@$(python) -m ruff check --quiet .
+	@$(python) -m ruff format --quiet --check .
+	@$(python) -m pyright --pythonpath $(python)
+	@if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run; \
+	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true; fi
+
+bench: setup ## The benchmarks: one line a figure
+	@$(python) -m benchmarks

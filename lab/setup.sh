@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Set-up: everything that `make demo` and `make test` need, made once; nothing to do takes about a second.
+#
+#   .venv        the Python environment, from requirements.txt
+#   apt          the tools that boot and probe a host (needs root: sudo is asked for once)
+#   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/toolchain.py decides
+#   host image   the root file system that hosts boot from: lab/image.py makes it (needs root)
+#
+# Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
+# with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
+# out for it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+PATH=$PATH:/usr/sbin:/sbin # where Debian keeps debootstrap and nft, and users' PATH does not look
+
+missing=()
+lacks() { missing+=("$1"); }
+say() { printf '== %s\n' "$*"; }
+
+# --- Python environment -----------------------------------------------------------------------------------------
+
+find_python() {
+  local python
+  for python in python3 python3.13 python3.12 python3.11; do
+    if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      command -v "$python"
+      return
+    fi
+  done
+  return 1
+}
+
+python_environment() {
+  local wanted python
+  # The folder counts too: a moved environment's scripts point to where it was.
+  wanted=$({ cat requirements.txt pyproject.toml; pwd; } | sha256sum)
+  if [[ -x .venv/bin/python && $(cat .venv/.made-from 2>/dev/null) == "$wanted" ]]; then
+    return
+  fi
+  if ! python=$(find_python); then
+    echo "setup: Python 3.11 or newer is needed and is not on PATH; install it (Debian 12: apt-get install python3-venv)" >&2
+    exit 1
+  fi
+  say "Python environment: .venv from requirements.txt with $python (about a minute)"
+  rm -f .venv/.made-from
+  if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    as_root_install python3-venv
+  fi
+  if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    "$python" -m venv --clear .venv
+  fi
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+  printf '%s\n' "$wanted" >.venv/.made-from
+}
+
+# --- Root, asked for once ---------------------------------------------------------------------------------------
+
+root=unasked
+# As root, or by sudo after saying what for; fails where there is neither.
+as_root() {
+  if [[ $root == unasked ]]; then
+    if [[ $EUID -eq 0 ]]; then
+      root=yes
+    elif command -v sudo >/dev/null; then
+      say "sudo is asked for, once: to install Debian packages and to make the image that test hosts boot from"
+      if sudo -v; then root=sudo; else root=no; fi
+    else
+      root=no
+    fi
+  fi
+  case $root in
+    yes) "$@" ;;
+    sudo) sudo --preserve-env=PATH,CI,PIP_FIND_LINKS,GOPROXY,http_proxy,https_proxy env "PATH=$PATH" "$@" ;;
+    no) return 77 ;;
+  esac
+}
+
+# --- Debian packages --------------------------------------------------------------------------------------------
+
+# package:command that it is wanted for
+tools=(
+  debootstrap:debootstrap
+  systemd-container:systemd-nspawn
+  nftables:nft
+  nmap:nmap
+  iproute2:ip
+  busybox-static:busybox
+  dpkg-dev:dpkg-scanpackages
+  apt-utils:apt-ftparchive
+  shellcheck:shellcheck
+  openssl:openssl
+  curl:curl
+)
+
+as_root_install() {
+  say "Debian packages: $*"
+  as_root env DEBIAN_FRONTEND=noninteractive sh -c '
+    apt-get install --yes --quiet=2 --no-install-recommends "$@" >/dev/null 2>&1 ||
+      { dpkg --configure -a && apt-get update --quiet=2 && apt-get install --yes --quiet=2 --no-install-recommends "$@" >/dev/null; }' sh "$@"
+}
+
+packages() {
+  local tool needed=()
+  for tool in "${tools[@]}"; do
+    command -v "${tool#*:}" >/dev/null || needed+=("${tool%%:*}")
+  done
+  if [[ ${#needed[@]} -eq 0 ]]; then
+    return
+  fi
+  if [[ $(uname -s) != Linux ]] || ! command -v apt-get >/dev/null; then
+    lacks "the tools of the Debian packages ${needed[*]} (no apt-get here): install what gives the same commands; without them no host is booted"
+  elif ! as_root_install "${needed[@]}"; then
+    lacks "the Debian packages ${needed[*]} (no root, or apt failed): install them; without them no host is booted"
+  fi
+}
+
+# --- Pulumi CLI and host image ----------------------------------------------------------------------------------
+
+toolchain() {
+  if ! .venv/bin/python -m lab.toolchain; then
+    lacks "the Pulumi CLI: install it (https://www.pulumi.com/docs/install/), or Go 1.21 or newer to build it from its modules; without it no program runs on the engine"
+  fi
+}
+
+image() {
+  if [[ $(uname -s) != Linux ]]; then
+    lacks "the host image: hosts boot on Linux only"
+  elif ! command -v debootstrap >/dev/null; then
+    lacks "the host image: it needs debootstrap"
+  elif ! as_root .venv/bin/python -m lab.image; then
+    lacks "the host image (no root, or the message above says why): without it no host is booted"
+  fi
+}
+
+python_environment
+packages
+toolchain
+image
+
+if [[ ${#missing[@]} -gt 0 ]]; then
+  printf 'setup: missing: %s\n' "${missing[@]}" >&2
+  if [[ ${CI:-} == true ]]; then
+    exit 1
+  fi
+fi

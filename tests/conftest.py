@@ -1,0 +1,74 @@
+"""What every test shares: naming the parts of a machine that a test needs, and keeping costly tests together.
+
+A missing part is a skip on a laptop, with the reason, and a failure when CI=true: there, nothing may be left out.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def _command(name: str) -> Callable[[], str | None]:
+    # Users' PATH often lacks sbin, where nft and debootstrap are.
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return lambda: None if shutil.which(name, path=path) else f"the command {name} is missing: run lab/setup.sh"
+
+
+def _root() -> str | None:
+    return None if os.geteuid() == 0 else "needs root: run it with sudo"
+
+
+def _nspawn() -> str | None:
+    if sys.platform != "linux":
+        return "hosts boot on Linux only"
+    return _root() or _command("systemd-nspawn")()
+
+
+# Each part's check returns what is missing and the mend, or nothing.
+_PARTS: dict[str, Callable[[], str | None]] = {
+    "root": _root,
+    "nspawn": _nspawn,
+    "pulumi": _command("pulumi"),
+    "docker-cli": _command("docker"),
+    "nft": _command("nft"),
+    "ip": _command("ip"),
+    "nmap": _command("nmap"),
+    "openssl": _command("openssl"),
+    "shellcheck": _command("shellcheck"),
+    "busybox": _command("busybox"),
+}
+
+
+def requires(*parts: str) -> None:
+    """Skip the running test, or fail it when CI=true, unless this machine has each of these parts."""
+    for part in parts:
+        if reason := _PARTS[part]():
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{part}: {reason}", pytrace=False)
+            pytest.skip(f"{part}: {reason}")
+
+
+@pytest.fixture(scope="session", name="requires")
+def _requires() -> Callable[..., None]:
+    """`requires` for fixtures and tests that would rather not import it."""
+    return requires
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("requires"):
+        requires(*marker.args)
+
+
+def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+    """Mark by folder, and let one worker run all of a costly file's tests: they share an engine or a host."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in {"engine", "host"}:
+            item.add_marker(folder)
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
