@@ -1,0 +1,201 @@
+"""What a caller may ask of a DockerHost, and what is refused before any resource exists.
+
+The rules about networks are networks.py's, those about daemon.json are daemon.py's; this module applies them to the
+arguments and adds the ones that concern a single argument.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, NotRequired, TypedDict, TypeVar, cast
+
+import pulumi
+
+from .certificates import KeyAlgorithm
+from .daemon import check_daemon_options
+from .errors import InvalidInput
+from .networks import trusted_networks
+
+
+class OperatingSystem(str, Enum):
+    """The stock image a host starts from, for x86_64 and arm64."""
+
+    AMAZON_LINUX_2023 = "amazon-linux-2023"
+    UBUNTU_24_04 = "ubuntu-24.04"
+    DEBIAN_12 = "debian-12"
+    DEBIAN_13 = "debian-13"
+
+
+class KeyDelivery(str, Enum):
+    """How the server's key reaches the host."""
+
+    PARAMETER_STORE = "parameter-store"
+    USER_DATA = "user-data"
+
+
+class DockerHostArgs(TypedDict):
+    """The arguments of a DockerHost. All are optional: without a trusted source the host is local only."""
+
+    trusted_cidrs: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
+    """IPv4 and IPv6 networks (CIDR) that may reach the Docker API on TCP 2376. Together at most 65,536 public IPv4
+    addresses; public IPv6 networks no wider than /48."""
+
+    trusted_prefix_list_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Managed prefix lists (`pl-...`) whose entries may reach the Docker API. The host's firewall admits the entries
+    as they are at the time of `pulumi up`."""
+
+    trusted_security_group_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """Security groups (`sg-...`) whose members may reach the Docker API. The host's firewall cannot see membership:
+    it admits the VPC's addresses, and the security group narrows that to the members."""
+
+    clients: NotRequired[Sequence[str]]
+    """Names of the clients; each gets a certificate of its own, revoked by taking its name away.
+    Default: `["default"]`."""
+
+    assign_public_ip: NotRequired[bool]
+    """Whether the host gets an Elastic IP, which is then what clients connect to. Default: `False`."""
+
+    additional_hostnames: NotRequired[Sequence[pulumi.Input[str]]]
+    """DNS names for the server certificate, besides the host's addresses, `localhost` and 127.0.0.1."""
+
+    vpc_id: NotRequired[pulumi.Input[str]]
+    """The VPC. Default: the subnet's, or else the account's default VPC."""
+
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """The subnet. Default: one of the VPC's, chosen when the host is first made and kept."""
+
+    os: NotRequired[OperatingSystem]
+    """The operating system. Default: Amazon Linux 2023."""
+
+    ami_id: NotRequired[pulumi.Input[str]]
+    """An explicit image of that operating system. Default: the newest when the host is first made; kept from then
+    on, so that a newer image never replaces the host."""
+
+    instance_type: NotRequired[pulumi.Input[str]]
+    """EC2 instance type; decides between x86_64 and arm64. Default: `t3.medium`."""
+
+    root_volume_size: NotRequired[int]
+    """GiB of the root volume (gp3, encrypted). Default: 20."""
+
+    data_volume_size: NotRequired[int]
+    """GiB of a volume of its own for /var/lib/docker (gp3, encrypted), which outlives the instance. Default: none."""
+
+    kms_key_id: NotRequired[pulumi.Input[str]]
+    """ARN of the KMS key for volumes and the parameter. Default: the account's `aws/ebs` and `aws/ssm` keys."""
+
+    key_algorithm: NotRequired[KeyAlgorithm]
+    """The algorithm of all keys. Default: ECDSA P-256."""
+
+    ca_validity_days: NotRequired[int]
+    """Days that the certificate authorities are valid. Default: 3650."""
+
+    certificate_validity_days: NotRequired[int]
+    """Days that server and client certificates are valid. Default: 365."""
+
+    certificate_generation: NotRequired[int]
+    """Raise it to renew the keys and certificates of the server and of all clients. Default: 1."""
+
+    key_delivery: NotRequired[KeyDelivery]
+    """How the server's key reaches the host. Default: Parameter Store, read with the instance's role. `user-data` is
+    for accounts that allow no instance role: whoever can read the instance's user-data can then read the key."""
+
+    daemon_options: NotRequired[Mapping[str, Any]]
+    """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
+
+    allow_all_egress: NotRequired[bool]
+    """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""
+
+    tags: NotRequired[Mapping[str, pulumi.Input[str]]]
+    """Tags for every resource that can have them, volumes included."""
+
+
+_Enum = TypeVar("_Enum", bound=Enum)
+
+_CLIENT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.I
+)
+
+
+def choice(argument: str, kind: type[_Enum], value: Any) -> _Enum:
+    """The member of `kind` that `value` names; raises InvalidInput."""
+    try:
+        return kind(value)
+    except ValueError:
+        offered = ", ".join(repr(member.value) for member in kind)
+        raise InvalidInput(argument, value, f"choose one of {offered}") from None
+
+
+def whole_number(args: Mapping[str, Any], argument: str, default: int, least: int, most: int) -> int:
+    """An integer argument in its range; numbers come as floats across Pulumi's plugin boundary."""
+    value = args.get(argument, default)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+        raise InvalidInput(argument, value, "give a whole number")
+    if not least <= value <= most:
+        raise InvalidInput(argument, value, f"give a number from {least} to {most}")
+    return int(value)
+
+
+def known_strings(values: Any) -> list[str]:
+    """The strings of a list that are known while the program runs; the rest is checked when it becomes known."""
+    return (
+        [v for v in cast(Sequence[Any], values) if isinstance(v, str)]
+        if isinstance(values, (list, tuple))
+        else []
+    )
+
+
+def client_names(names: Sequence[str]) -> list[str]:
+    """The clients' names, checked; raises InvalidInput."""
+    if not names:
+        raise InvalidInput(
+            "clients", "[]", "name at least one client, or leave the argument out for 'default'"
+        )
+    for name in names:
+        if not _CLIENT_NAME.fullmatch(name):
+            raise InvalidInput("clients", name, "use up to 32 letters, digits, '.', '_' and '-'")
+        if list(names).count(name) > 1:
+            raise InvalidInput("clients", name, "name each client once")
+    return list(names)
+
+
+def check(args: Mapping[str, Any]) -> None:
+    """Everything that can be told from the arguments alone; raises InvalidInput."""
+    known = list(DockerHostArgs.__annotations__)
+    for argument in args:
+        if argument not in known:
+            near = difflib.get_close_matches(argument, known, 1)
+            mend = f"did you mean '{near[0]}'?" if near else f"the arguments are {', '.join(known)}"
+            raise InvalidInput(argument, args[argument], f"there is no such argument; {mend}")
+    for argument in ("trusted_cidrs", "trusted_prefix_list_ids", "trusted_security_group_ids", "clients"):
+        if isinstance(args.get(argument), str):
+            raise InvalidInput(argument, args[argument], "give a list, even of one")
+    trusted_networks(known_strings(args.get("trusted_cidrs", [])))
+    for argument, prefix in (("trusted_prefix_list_ids", "pl-"), ("trusted_security_group_ids", "sg-")):
+        ids = known_strings(args.get(argument, []))
+        for given in ids:
+            if not re.fullmatch(prefix + "[0-9a-f]+", given):
+                raise InvalidInput(argument, given, f"give an id such as '{prefix}0123456789abcdef0'")
+            if ids.count(given) > 1:
+                raise InvalidInput(argument, given, "name each source once")
+    for hostname in known_strings(args.get("additional_hostnames", [])):
+        if not _HOSTNAME.fullmatch(hostname) or re.fullmatch(r"[\d.]+", hostname):
+            raise InvalidInput(
+                "additional_hostnames", hostname, "give a DNS name such as 'build.example.com'"
+            )
+    client_names(cast(Sequence[str], args.get("clients", ["default"])))
+    choice("os", OperatingSystem, args.get("os", OperatingSystem.AMAZON_LINUX_2023))
+    choice("key_algorithm", KeyAlgorithm, args.get("key_algorithm", KeyAlgorithm.ECDSA_P256))
+    choice("key_delivery", KeyDelivery, args.get("key_delivery", KeyDelivery.PARAMETER_STORE))
+    whole_number(args, "root_volume_size", 20, 8, 16384)
+    if args.get("data_volume_size") is not None:
+        whole_number(args, "data_volume_size", 1, 1, 16384)
+    ca_days = whole_number(args, "ca_validity_days", 3650, 1, 36500)
+    days = whole_number(args, "certificate_validity_days", 365, 1, 36500)
+    if days > ca_days:
+        raise InvalidInput(
+            "certificate_validity_days", days, f"a certificate cannot outlive its CA's {ca_days} days"
+        )
+    whole_number(args, "certificate_generation", 1, 1, 1_000_000)
+    check_daemon_options(args.get("daemon_options"))

@@ -1,0 +1,576 @@
+#!/usr/bin/python3 -I
+# What runs on the host as /usr/local/sbin/dockerhost: it turns the configuration document into a guarded
+# dockerd.
+#
+# Everything here fails closed: docker is masked until every check has passed, a configuration becomes current
+# by one symlink swap, and docker cannot start without the gate. Standard library only, Python 3.9, because
+# that is what every stock image has. It travels compressed in user-data (`make agent`), where 16 KiB is all
+# there is: keep it small.
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import ipaddress
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import ssl
+import stat
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Generator, Iterable
+
+ETC = Path("/etc/dockerhost")
+CURRENT = ETC / "current"
+RUN = Path("/run/dockerhost")
+AGENT = "/usr/local/sbin/dockerhost"
+DROP_IN = Path("/etc/systemd/system/docker.service.d/10-dockerhost.conf")
+DOCKER = ("docker.service", "docker.socket")
+DOCKER_DATA = "/var/lib/docker"
+IMDS = "http://169.254.169.254/latest/"
+PEM = r"-----BEGIN (%s)-----\n[A-Za-z0-9+/=\n]+-----END \1-----\n?"
+
+
+class Refused(Exception):
+    pass
+
+
+def run(*argv: str, stdin: str | None = None) -> str:
+    done = subprocess.run(argv, input=stdin, capture_output=True, text=True)
+    if done.returncode:
+        raise Refused("%s: %s" % (" ".join(argv[:2]), (done.stderr or done.stdout).strip()[-300:]))
+    return done.stdout
+
+
+def report(state: str, reason: str = "") -> None:
+    line = json.dumps({"state": state, "reason": reason})
+    status = RUN / "status.json"
+    if status.exists() and status.read_text() == line + "\n":
+        return
+    status.write_text(line + "\n")
+    status.chmod(0o644)
+    print(line, flush=True)
+    try:
+        # `aws ec2 get-console-output` shows this line where nobody can log in.
+        with open("/dev/console", "w") as console:
+            console.write("dockerhost: %s\n" % line)
+    except OSError:
+        pass
+
+
+# The document comes from Parameter Store, signed with the instance role's credentials (AWS Signature Version
+# 4), or stands in user-data.
+
+
+def request(
+    url: str, data: bytes | None = None, headers: dict[str, str] | None = None, method: str | None = None
+) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    message = urllib.request.Request(url, data, headers or {}, method=method)
+    try:
+        with opener.open(message, timeout=5) as response:
+            return response.read(65536).decode()
+    except urllib.error.HTTPError as error:
+        raise OSError("%s answered %s %s" % (message.host, error.code, error.read(300))) from None
+
+
+def fetch(host: dict[str, Any]) -> str:
+    if "document" in host:
+        return Path(host["document"]).read_text()
+    token = request(IMDS + "api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}, method="PUT")
+
+    def imds(path: str) -> str:
+        return request(IMDS + "meta-data/" + path, headers={"X-aws-ec2-metadata-token": token})
+
+    role = "iam/security-credentials/"
+    credentials = json.loads(imds(role + imds(role).split()[0]))
+    region = imds("placement/region")
+    server = "ssm.%s.%s" % (region, imds("services/domain"))
+    body = json.dumps({"Name": host["parameter"], "WithDecryption": True}).encode()
+    now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+    headers = {
+        "content-type": "application/x-amz-json-1.1",
+        "host": server,
+        "x-amz-date": now,
+        "x-amz-security-token": credentials["Token"],
+        "x-amz-target": "AmazonSSM.GetParameter",
+    }
+    signed = ";".join(headers)
+    canonical = "POST\n/\n\n%s\n%s\n%s" % (
+        "".join("%s:%s\n" % pair for pair in headers.items()),
+        signed,
+        hashlib.sha256(body).hexdigest(),
+    )
+    scope = "%s/%s/ssm/aws4_request" % (now[:8], region)
+    to_sign = "AWS4-HMAC-SHA256\n%s\n%s\n%s" % (now, scope, hashlib.sha256(canonical.encode()).hexdigest())
+    key = ("AWS4" + credentials["SecretAccessKey"]).encode()
+    for part in (*scope.split("/"), to_sign):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    headers["authorization"] = "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s" % (
+        credentials["AccessKeyId"],
+        scope,
+        signed,
+        key.hex(),
+    )
+    return json.loads(request("https://%s/" % server, body, headers))["Parameter"]["Value"]
+
+
+# A generation is one directory that holds everything made from one document. `current` points at exactly one.
+
+
+def read(document: str) -> tuple[dict[str, Any], list[str]]:
+    # Messages never quote the document: it holds the server's key.
+    try:
+        settings = json.loads(document)
+        listen = [str(ipaddress.ip_address(address)) for address in settings["listen"]]
+        trusted = [str(ipaddress.ip_network(network)) for network in settings["trusted"]]
+        tls = (
+            [settings["server_key"], settings["server_certificate"], *settings["client_authorities"]]
+            if listen
+            else []
+        )
+        daemon = dict(settings["daemon"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Refused("the configuration document is not valid (%s)" % type(error).__name__) from None
+    if settings.get("version") != 1:
+        raise Refused("the configuration document is of another version")
+    if bool(listen) != bool(trusted) or (listen and len(tls) < 3):
+        raise Refused("a listener needs a trusted source, a key, a certificate and a client CA")
+    for address in map(ipaddress.ip_address, listen):
+        if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
+            raise Refused("%s is not one address of a network interface" % address)
+    if any(network.endswith("/0") for network in trusted):
+        raise Refused("the whole internet is not a trusted source")
+    for name, text in enumerate(tls):
+        kind = "CERTIFICATE" if name else "(?:EC |RSA )?PRIVATE KEY"
+        if not isinstance(text, str) or not re.fullmatch(PEM % kind, text):
+            raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
+    if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
+        raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
+    return {"listen": listen, "trusted": trusted, "daemon": daemon}, tls
+
+
+def command(settings: dict[str, Any]) -> str:
+    # Listener and tlsverify on one line: half of it cannot be in force.
+    argv = [shutil.which("dockerd") or "/usr/bin/dockerd", "-H", "fd://"]
+    for address in settings["listen"]:
+        argv += ["-H", "tcp://%s:2376" % ("[%s]" % address if ":" in address else address)]
+    if settings["listen"]:
+        argv += ["--tlsverify"]
+        for flag, name in (("cacert", "client-ca.pem"), ("cert", "server.pem"), ("key", "server-key.pem")):
+            argv += ["--tls" + flag, "%s/%s" % (CURRENT, name)]
+    argv += ["--config-file", "%s/daemon.json" % CURRENT, "--containerd", "/run/containerd/containerd.sock"]
+    return " ".join(argv)
+
+
+def stage(document: str, digest: str) -> Path:
+    settings, tls = read(document)
+    generation = ETC / "generations" / digest
+    shutil.rmtree(generation, ignore_errors=True)
+    generation.mkdir(mode=0o700, parents=True)
+    mount = "RequiresMountsFor=%s\n" % DOCKER_DATA if "volume" in configuration() else ""
+    files = {
+        "settings.json": json.dumps(settings),
+        "daemon.json": json.dumps(settings["daemon"], indent=2) + "\n",
+        "docker.conf": "[Unit]\nRequires=dockerhost-firewall.service\nAfter=dockerhost-firewall.service\n%s"
+        "[Service]\nExecStartPre=%s gate\nExecStart=\nExecStart=%s\n" % (mount, AGENT, command(settings)),
+    }
+    if tls:
+        files["server-key.pem"], files["server.pem"] = tls[:2]
+        files["client-ca.pem"] = "".join(tls[2:])
+    for name, text in files.items():
+        mode = 0o400 if name == "server-key.pem" else 0o444
+        with open(os.open(generation / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), mode)
+    return generation
+
+
+def configuration() -> dict[str, Any]:
+    return json.loads((ETC / "host.json").read_text())
+
+
+def settings_of(generation: Path) -> dict[str, Any]:
+    return json.loads((generation / "settings.json").read_text())
+
+
+def openssl(generation: Path, name: str, *options: str, command: str = "x509") -> str:
+    return run(
+        "openssl",
+        command,
+        "-in",
+        str(generation / name),
+        "-noout" if command == "x509" else "-pubout",
+        *options,
+    )
+
+
+def check(generation: Path) -> None:
+    # dockerd starts with each of these faults: an expired certificate, a leaf as CA, a key that all can read.
+    settings = settings_of(generation)
+    if not settings["listen"]:
+        return
+    key = os.lstat(generation / "server-key.pem")
+    if not stat.S_ISREG(key.st_mode) or stat.S_IMODE(key.st_mode) != 0o400 or key.st_uid:
+        raise Refused("server-key.pem must be a file of root with mode 0400")
+    if openssl(generation, "server.pem", "-pubkey") != openssl(generation, "server-key.pem", command="pkey"):
+        raise Refused("server-key.pem is not the key of server.pem")
+    usage = openssl(generation, "server.pem", "-ext", "extendedKeyUsage").split("\n")[1].strip()
+    if usage != "TLS Web Server Authentication":
+        raise Refused("server.pem must have the one key usage serverAuth")
+    for address in settings["listen"]:
+        if "does match" not in openssl(generation, "server.pem", "-checkip", address):
+            raise Refused("server.pem does not name %s" % address)
+    dates = dict(line.split("=") for line in openssl(generation, "server.pem", "-dates").split("\n") if line)
+    # A certificate made a moment ago may be ahead of this clock, which time sync has yet to set.
+    until = time.time() + 60
+    while ssl.cert_time_to_seconds(dates["notBefore"]) > time.time():
+        if time.time() > until:
+            raise Refused("server.pem is not valid before %s" % dates["notBefore"])
+        time.sleep(1)
+    if ssl.cert_time_to_seconds(dates["notAfter"]) < time.time():
+        raise Refused("server.pem expired on %s" % dates["notAfter"])
+    bundle = (generation / "client-ca.pem").read_text()
+    if not re.fullmatch("(?:%s)+" % (PEM % "CERTIFICATE"), bundle):
+        raise Refused("client-ca.pem is not a bundle of certificates")
+    for authority in re.finditer(PEM % "CERTIFICATE", bundle):
+        text = run("openssl", "x509", "-noout", "-ext", "basicConstraints,keyUsage", stdin=authority.group())
+        if "CA:TRUE" not in text or "Certificate Sign" not in text:
+            raise Refused("client-ca.pem holds a certificate that is not a CA")
+
+
+# The firewall. One table of our own, ahead of Docker's chains: a drop here is final, whatever Docker accepts
+# later.
+
+
+def uplinks(addresses: Iterable[str]) -> dict[str, str]:
+    links = json.loads(run("ip", "-j", "address"))
+    own = {
+        a.get("local"): link["ifname"] for link in links for a in link["addr_info"] if not a.get("tentative")
+    }
+    return {address: own[address] for address in addresses if address in own}
+
+
+def ruleset(settings: dict[str, Any]) -> str:
+    accepts = ""
+    if settings["listen"]:
+        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do.
+        accepts = 'iifname "lo" tcp dport 2376 accept\n'
+    for address, link in uplinks(settings["listen"]).items():
+        family = "ip6" if ":" in address else "ip"
+        trusted = ", ".join(n for n in settings["trusted"] if (":" in n) == (":" in address))
+        if trusted:
+            accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 accept\n' % (
+                link,
+                family,
+                trusted,
+                family,
+                address,
+            )
+    return (
+        """add table inet dockerhost
+delete table inet dockerhost
+table inet dockerhost {
+chain input {
+type filter hook input priority -10; policy accept;
+tcp dport 2375 drop
+%stcp dport 2376 drop
+}
+chain forward {
+type filter hook forward priority -10; policy accept;
+ip daddr 169.254.169.254 drop
+ip6 daddr fd00:ec2::254 drop
+ct status dnat meta l4proto tcp ct original proto-dst { 2375, 2376 } drop
+}
+}
+"""
+        % accepts
+    )
+
+
+def loaded() -> str:
+    return run("nft", "list", "table", "inet", "dockerhost")
+
+
+def load_firewall(settings: dict[str, Any]) -> None:
+    run("nft", "-f", "-", stdin=ruleset(settings))
+    (RUN / "firewall").write_text(loaded())
+
+
+CLOSED: dict[str, Any] = {"listen": [], "trusted": []}
+
+
+# The gate: before every start of dockerd, not only the first.
+
+
+def show(unit: str, name: str) -> str:
+    return run("systemctl", "show", unit, "-p", name, "--value").strip()
+
+
+def gate() -> None:
+    settings = settings_of(CURRENT)
+    commands = re.findall(r"argv\[\]=(.*?) ; ignore_errors=no ;", show("docker.service", "ExecStart"))
+    if commands != [command(settings)]:
+        raise Refused("docker.service would not run the command it was given: is there another drop-in?")
+    if show("docker.socket", "Listen") not in ("/run/docker.sock (Stream)", "/var/run/docker.sock (Stream)"):
+        raise Refused("docker.socket listens on more than /run/docker.sock")
+    until = time.time() + 60
+    while len(uplinks(settings["listen"])) < len(settings["listen"]):
+        if time.time() > until:
+            raise Refused("no interface has the address %s" % ", ".join(settings["listen"]))
+        time.sleep(1)
+    check(CURRENT)
+    load_firewall(settings)
+
+
+def answer(address: str, wrap: bool) -> bytes:
+    with socket.create_connection((address, 2376), timeout=5) as link:
+        try:
+            if wrap:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                link = context.wrap_socket(link)
+            link.sendall(b"GET /_ping HTTP/1.0\r\n\r\n")
+            return link.recv(64)
+        except OSError:
+            return b""
+
+
+def self_test(settings: dict[str, Any]) -> None:
+    for address in settings["listen"]:
+        if b" 200 " in answer(address, False) + answer(address, True):
+            raise Refused("dockerd answered a client without a certificate")
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.settimeout(1)
+            if not probe.connect_ex((address, 2375)):
+                raise Refused("something answers on 2375")
+
+
+# Configuration: fetched, staged, checked, swapped in, tried; the one before comes back if it fails.
+
+
+def swap(generation: Path) -> None:
+    link = ETC / "current.new"
+    link.unlink(missing_ok=True)
+    link.symlink_to(generation)
+    os.sync()
+    link.rename(CURRENT)
+
+
+def start(settings: dict[str, Any]) -> None:
+    run("systemctl", "daemon-reload")
+    subprocess.run(["systemctl", "reset-failed", *DOCKER], capture_output=True)
+    run("systemctl", "restart", "docker.service")
+    self_test(settings)
+
+
+def contents(generation: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in generation.iterdir() if p.name != "settings.json"}
+
+
+def sync(document: str) -> None:
+    before = CURRENT.resolve() if CURRENT.exists() else None
+    digest = hashlib.sha256(document.encode()).hexdigest()[:16]
+    rejected = RUN / "rejected"
+    if before and before.name == digest:
+        return
+    if rejected.exists() and rejected.read_text() == digest:
+        raise Refused("document %s did not start here: the one before it is kept" % digest)
+    generation = stage(document, digest)
+    check(generation)
+    swap(generation)
+    settings = settings_of(generation)
+    try:
+        if before and contents(before) == contents(generation):
+            load_firewall(settings)
+        else:
+            start(settings)
+    except Exception:
+        rejected.write_text(digest)
+        if before:
+            swap(before)
+            start(settings_of(before))
+        raise
+    for old in (ETC / "generations").iterdir():
+        if old not in (generation, before):
+            shutil.rmtree(old)
+
+
+def ready() -> None:
+    listen = settings_of(CURRENT)["listen"]
+    report("ready", "dockerd listens on %s" % (", ".join(listen) or "its local socket only"))
+
+
+def close() -> None:
+    # A mask outlives a reboot, and a package's own start scripts.
+    for action in ("mask", "stop"):
+        subprocess.run(["systemctl", action, *DOCKER], capture_output=True)
+    for unit in DOCKER:
+        if show(unit, "LoadState") != "masked" or show(unit, "ActiveState") in ("active", "activating"):
+            raise Refused("%s cannot be masked and stopped" % unit)
+
+
+def mount_volume(volume: str) -> None:
+    # Formatted only if blank: blkid's 2 means that it found no signature of any kind.
+    names = [
+        "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_" + volume.replace("-", ""),
+        "/dev/xvdf",
+        "/dev/sdf",
+    ]
+    until = time.time() + 300
+    while not any(map(os.path.exists, names)):
+        if time.time() > until:
+            raise Refused("the data volume %s did not appear" % volume)
+        time.sleep(1)
+    device = next(filter(os.path.exists, names))
+    probe = subprocess.run(
+        ["blkid", "-p", "-o", "value", "-s", "TYPE", device], capture_output=True, text=True
+    )
+    if probe.returncode == 2:
+        run("mkfs.ext4", "-q", "-L", "docker", device)
+    elif probe.returncode or probe.stdout.strip() not in ("ext4", "xfs"):
+        raise Refused("the data volume %s holds something that is not a file system of ours" % volume)
+    Path("/etc/systemd/system/var-lib-docker.mount").write_text(
+        "[Mount]\nWhat=%s\nWhere=%s\n[Install]\nWantedBy=multi-user.target\n" % (device, DOCKER_DATA)
+    )
+    run("systemctl", "daemon-reload")
+    run("systemctl", "enable", "--now", "var-lib-docker.mount")
+
+
+def bootstrap() -> None:
+    host = configuration()
+    try:
+        close()
+        DROP_IN.unlink(missing_ok=True)
+        CURRENT.unlink(missing_ok=True)
+        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        for tool, commands in host["install"]:
+            if not shutil.which(tool):
+                report("installing", tool)
+                for argv in commands:
+                    run(*argv)
+            if tool == "nft":
+                (ETC / "closed.nft").write_text(ruleset(CLOSED))
+                run("systemctl", "enable", "--now", "dockerhost-firewall.service")
+                load_firewall(CLOSED)
+            if not shutil.which(tool):
+                raise Refused("%s is missing after its installation" % tool)
+        if "volume" in host:
+            report("mounting", host["volume"])
+            mount_volume(host["volume"])
+        report("fetching", "the configuration document")
+        until = time.time() + 300
+        while True:
+            # A role that was made a moment ago is not known everywhere at once.
+            try:
+                document = fetch(host)
+                break
+            except (OSError, ValueError, KeyError, IndexError) as error:
+                if time.time() > until:
+                    raise Refused("the configuration document cannot be fetched: %s" % error) from None
+                time.sleep(3)
+        for link, name in ((DROP_IN, "docker.conf"), (Path("/etc/docker/daemon.json"), "daemon.json")):
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.parent.chmod(0o755)
+            link.unlink(missing_ok=True)
+            link.symlink_to(CURRENT / name)
+        run("systemctl", "unmask", *DOCKER)
+        sync(document)
+        run("systemctl", "enable", *DOCKER)
+        run("systemctl", "enable", "--now", "dockerhost-watch.service")
+        run("systemctl", "disable", "dockerhost-bootstrap.service")
+        ready()
+    except Exception as error:
+        DROP_IN.unlink(missing_ok=True)
+        close()
+        raise Refused("closed: %s" % error) from None
+
+
+# The watch: whatever removes our table, it is back at once, or docker stops; and the document is fetched
+# every minute.
+
+
+def guard() -> None:
+    settings = settings_of(CURRENT)
+    try:
+        same = loaded() == (RUN / "firewall").read_text()
+    except (Refused, OSError):
+        same = False
+    if not same:
+        load_firewall(settings)
+        report("ready", "the firewall had been changed and was loaded again")
+    try:
+        running = Path("/proc/%s/cmdline" % show("docker.service", "MainPID")).read_text()
+    except OSError:
+        return
+    if show("docker.service", "ActiveState") == "active" and running.strip("\0").replace(
+        "\0", " "
+    ) != command(settings):
+        raise Refused("dockerd runs with another command line")
+
+
+def watch() -> None:
+    # A netlink socket in the group of nftables' events (NFNLGRP_NFTABLES, 7) wakes us at each change of any
+    # table.
+    events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    events.bind((0, 1 << 6))
+    due, stopped = 0.0, False
+    while True:
+        with locked():
+            try:
+                guard()
+                if stopped or show("docker.service", "ActiveState") == "failed":
+                    start(settings_of(CURRENT))
+                stopped = False
+                if time.monotonic() >= due:
+                    due = time.monotonic() + 60
+                    try:
+                        sync(fetch(configuration()))
+                        ready()
+                    except Exception as error:
+                        report("stale", "the configuration in force is kept: %s" % error)
+            except Exception as error:
+                subprocess.run(["systemctl", "stop", *DOCKER], capture_output=True)
+                stopped = True
+                report("closed", "docker is stopped: %s" % error)
+        if select.select([events], [], [], max(5, due - time.monotonic()))[0]:
+            time.sleep(0.05)
+            events.recv(65536)
+
+
+@contextlib.contextmanager
+def locked() -> Generator[None, None, None]:
+    with open(RUN / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def main(action: str) -> int:
+    os.umask(0o077)
+    RUN.mkdir(exist_ok=True)
+    RUN.chmod(0o755)
+    try:
+        if action in ("gate", "watch"):
+            {"gate": gate, "watch": watch}[action]()
+        else:
+            with locked():
+                {"bootstrap": bootstrap, "sync": lambda: sync(fetch(configuration()))}[action]()
+    except Exception as error:
+        report("refused", "%s: %s" % (action, error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

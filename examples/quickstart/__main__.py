@@ -1,0 +1,28 @@
+"""One Docker host, from configuration: this is what `pulumi up` at the root of the repository makes."""
+
+import pulumi
+
+from aws_docker import DockerHost, DockerHostArgs
+
+config = pulumi.Config()
+args: DockerHostArgs = {"trusted_cidrs": config.get_object("trustedCidrs") or []}
+if clients := config.get_object("clients"):
+    args["clients"] = clients
+if subnet_id := config.get("subnetId"):
+    args["subnet_id"] = subnet_id
+if (assign_public_ip := config.get_bool("assignPublicIp")) is not None:
+    args["assign_public_ip"] = assign_public_ip
+
+host = DockerHost("docker", args)
+
+pulumi.export("endpoint", host.endpoint)
+pulumi.export("ca_material", host.ca_material)
+pulumi.export("cert_material", host.cert_material)
+pulumi.export("key_material", host.key_material)
+pulumi.export("client_cert_materials", host.client_cert_materials)
+pulumi.export("client_key_materials", host.client_key_materials)
+pulumi.export("private_ip", host.private_ip)
+pulumi.export("public_ip", host.public_ip)
+pulumi.export("instance_id", host.instance_id)
+pulumi.export("security_group_id", host.security_group_id)
+pulumi.export("certificates_expire_at", host.certificates_expire_at)
