@@ -6,14 +6,21 @@ pulumi.RunError
 └── host.DockerHostError         the same, where a Pulumi program is told: one clean line, no stack trace
 """
 
-from typing import Any
+_LONGEST_SHOWN = 120
 
 
 class InvalidInput(ValueError):
-    """An argument that is refused: which one, its value, and what to write instead."""
+    """An argument that is refused: which one, its value, what is wrong with it and what to write instead.
 
-    def __init__(self, argument: str, value: Any, mend: str) -> None:
-        super().__init__(f"{argument}: {value!r} is refused: {mend}")
+    >>> print(InvalidInput("trusted_cidrs", "10.0.5.10/24", "write '10.0.5.0/24'", "has host bits set"))
+    trusted_cidrs: '10.0.5.10/24' has host bits set; write '10.0.5.0/24'
+    """
+
+    def __init__(self, argument: str, value: object, mend: str, problem: str = "is refused") -> None:
+        shown = repr(value)
+        if len(shown) > _LONGEST_SHOWN:
+            shown = shown[:_LONGEST_SHOWN] + "…"
+        super().__init__(f"{argument}: {shown} {problem}; {mend}")
         self.argument = argument
         self.value = value
         self.mend = mend

@@ -1,150 +1,361 @@
-"""Decides which addresses a set of networks holds, and whether it may be trusted. Pure.
+"""Decides which addresses can reach a port, and which networks may be trusted with one. Pure.
 
-The component's input checks, the policy pack and the audit ask here; none of them has a second opinion.
+The component's input checks, the policy pack and the audit ask here; none of them has a second opinion. Where rules
+and networks come from (Pulumi's inputs, boto3's answers) is for the callers to read.
 """
 
 import ipaddress
-from collections.abc import Iterable, Sequence
-from functools import cache
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, islice
+from typing import Any, Final
 
 from .errors import InvalidInput
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-MOST_PUBLIC_IPV4 = 65_536
-"""Public IPv4 addresses that trusted sources may hold together: a /16, the largest that one organisation's office
-or provider range plausibly is."""
+_Interval = tuple[int, int]
+_Intervals = tuple[_Interval, ...]
 
-WIDEST_PUBLIC_IPV6 = 48
-"""Prefix length of the widest public IPv6 network that may be trusted: one site's assignment (RFC 6177)."""
 
-# Not routed on the internet: RFC 1918, RFC 6598 (carrier-grade NAT, also used inside VPCs), RFC 4193.
-_PRIVATE = tuple(
-    ipaddress.ip_network(text)
-    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+# --- Sets of addresses ---------------------------------------------------------------------------------------------
+
+
+class AddressSet:
+    """An exact, immutable set of IPv4 and IPv6 addresses.
+
+    Kept as sorted, disjoint, non-adjacent intervals of integers for each family, so that equal sets are equal
+    objects and split halves, supersets and overlaps are seen for what they are. An IPv4-mapped IPv6 address is an
+    IPv6 address here: no packet on a network carries it (RFC 4291, RFC 6890).
+    """
+
+    __slots__ = ("_hash", "_ipv4", "_ipv6")
+
+    def __init__(self, ipv4: Iterable[_Interval] = (), ipv6: Iterable[_Interval] = ()) -> None:
+        """The addresses of these intervals (first and last address, as integers), which may overlap."""
+        self._ipv4 = _merged(ipv4)
+        self._ipv6 = _merged(ipv6)
+        self._hash = hash((self._ipv4, self._ipv6))
+
+    @classmethod
+    def of(cls, networks: Iterable["str | Network"]) -> "AddressSet":
+        """The addresses of networks, given as CIDR strings or ipaddress networks.
+
+        Host bits are ignored, as EC2 ignores them; a bare address is itself. Raises ValueError for what is not a
+        network.
+        """
+        parts = [_single(network) if isinstance(network, str) else _network(network) for network in networks]
+        return parts[0] if len(parts) == 1 else union(parts)
+
+    @property
+    def ipv4_size(self) -> int:
+        """How many IPv4 addresses the set holds."""
+        return sum(last - first + 1 for first, last in self._ipv4)
+
+    @property
+    def ipv6_size(self) -> int:
+        """How many IPv6 addresses the set holds."""
+        return sum(last - first + 1 for first, last in self._ipv6)
+
+    @property
+    def ipv4(self) -> "AddressSet":
+        """The IPv4 addresses of the set."""
+        return _made(self._ipv4, ())
+
+    @property
+    def ipv6(self) -> "AddressSet":
+        """The IPv6 addresses of the set."""
+        return _made((), self._ipv6)
+
+    def networks(self) -> Iterator[Network]:
+        """The fewest networks that hold exactly these addresses: IPv4 first, each family ascending."""
+        for first, length in _blocks(self._ipv4, 32):
+            yield ipaddress.IPv4Network((first, length))
+        for first, length in _blocks(self._ipv6, 128):
+            yield ipaddress.IPv6Network((first, length))
+
+    def cidrs(self) -> tuple[str, ...]:
+        """`networks` as strings."""
+        return tuple(map(str, self.networks()))
+
+    def overlaps(self, other: "AddressSet") -> bool:
+        """Whether the two sets share an address."""
+        return bool(self & other)
+
+    def issubset(self, other: "AddressSet") -> bool:
+        """Whether `other` holds every address of this set."""
+        return _within(self._ipv4, other._ipv4) and _within(self._ipv6, other._ipv6)
+
+    def __or__(self, other: "AddressSet") -> "AddressSet":
+        return AddressSet(chain(self._ipv4, other._ipv4), chain(self._ipv6, other._ipv6))
+
+    def __and__(self, other: "AddressSet") -> "AddressSet":
+        return _made(_common(self._ipv4, other._ipv4), _common(self._ipv6, other._ipv6))
+
+    def __sub__(self, other: "AddressSet") -> "AddressSet":
+        return _made(_without(self._ipv4, other._ipv4), _without(self._ipv6, other._ipv6))
+
+    def __le__(self, other: "AddressSet") -> bool:
+        return self.issubset(other)
+
+    def __contains__(self, address: "str | Address") -> bool:
+        if isinstance(address, str):
+            address = ipaddress.ip_address(address)
+        intervals = self._ipv4 if address.version == 4 else self._ipv6
+        number = int(address)
+        return _within(((number, number),), intervals)
+
+    def __bool__(self) -> bool:
+        return bool(self._ipv4 or self._ipv6)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AddressSet):
+            return NotImplemented
+        return self._ipv4 == other._ipv4 and self._ipv6 == other._ipv6
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __repr__(self) -> str:
+        blocks = list(islice(self.networks(), 9))
+        shown = ", ".join(map(str, blocks[:8])) + (", …" if len(blocks) > 8 else "")
+        return f"AddressSet({shown})"
+
+
+def union(sets: Iterable[AddressSet]) -> AddressSet:
+    """The addresses of all these sets: one merge, however many there are."""
+    kept = list(sets)
+    return AddressSet(
+        chain.from_iterable(each._ipv4 for each in kept),  # pyright: ignore[reportPrivateUsage]
+        chain.from_iterable(each._ipv6 for each in kept),  # pyright: ignore[reportPrivateUsage]
+    )
+
+
+def _made(ipv4: _Intervals, ipv6: _Intervals) -> AddressSet:
+    # For intervals that are merged already.
+    made = AddressSet.__new__(AddressSet)
+    made._ipv4, made._ipv6, made._hash = ipv4, ipv6, hash((ipv4, ipv6))  # pyright: ignore[reportPrivateUsage]
+    return made
+
+
+@lru_cache(maxsize=65_536)
+def _single(text: str) -> AddressSet:
+    return _network(ipaddress.ip_network(text.strip(), strict=False))
+
+
+def _network(network: Network) -> AddressSet:
+    first = int(network.network_address)
+    interval = ((first, first | int(network.hostmask)),)
+    return _made(interval, ()) if network.version == 4 else _made((), interval)
+
+
+def _merged(intervals: Iterable[_Interval]) -> _Intervals:
+    merged: list[_Interval] = []
+    for first, last in sorted(intervals):
+        if merged and first <= merged[-1][1] + 1:
+            if last > merged[-1][1]:
+                merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _common(ours: _Intervals, theirs: _Intervals) -> _Intervals:
+    common: list[_Interval] = []
+    i = j = 0
+    while i < len(ours) and j < len(theirs):
+        first, last = max(ours[i][0], theirs[j][0]), min(ours[i][1], theirs[j][1])
+        if first <= last:
+            common.append((first, last))
+        if ours[i][1] < theirs[j][1]:
+            i += 1
+        else:
+            j += 1
+    return tuple(common)
+
+
+def _without(ours: _Intervals, theirs: _Intervals) -> _Intervals:
+    rest: list[_Interval] = []
+    j = 0
+    for first, last in ours:
+        while j < len(theirs) and theirs[j][1] < first:
+            j += 1
+        k = j
+        while k < len(theirs) and theirs[k][0] <= last:
+            if first < theirs[k][0]:
+                rest.append((first, theirs[k][0] - 1))
+            first = theirs[k][1] + 1
+            k += 1
+        if first <= last:
+            rest.append((first, last))
+    return tuple(rest)
+
+
+def _within(ours: _Intervals, theirs: _Intervals) -> bool:
+    for first, last in ours:
+        at = bisect_right(theirs, (first, 1 << 128)) - 1
+        if at < 0 or theirs[at][1] < last:
+            return False
+    return True
+
+
+def _blocks(intervals: _Intervals, bits: int) -> Iterator[tuple[int, int]]:
+    # The largest aligned block that starts here and still fits, again and again: the fewest networks.
+    for start, last in intervals:
+        first = start
+        while first <= last:
+            aligned = (first & -first).bit_length() - 1 if first else bits
+            size = min(aligned, (last - first + 1).bit_length() - 1)
+            yield first, bits - size
+            first += 1 << size
+
+
+EMPTY: Final = AddressSet()
+EVERYWHERE: Final = AddressSet([(0, (1 << 32) - 1)], [(0, (1 << 128) - 1)])
+
+
+# --- What may be trusted -------------------------------------------------------------------------------------------
+
+PRIVATE: Final = AddressSet.of(
+    [
+        "10.0.0.0/8",  # RFC 1918
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",  # RFC 6598, shared address space: also inside VPCs and EKS clusters
+        "fc00::/7",  # RFC 4193, unique local
+    ]
 )
+"""What is not routed on the internet. All else counts as public, documentation and benchmark networks included."""
 
-# Docker's own choice first (moby daemon/libnetwork/ipamutils), then the rest of RFC 1918, then RFC 6598.
-_BRIDGE_CANDIDATES = (
-    *(f"172.{second}.0.0/16" for second in range(17, 32)),
-    *(f"192.168.{third}.0/20" for third in range(0, 256, 16)),
-    *(f"10.{second}.0.0/16" for second in range(255, 199, -1)),
-    *(f"100.{second}.0.0/16" for second in range(127, 63, -1)),
-)
-_POOL_COUNT = 8
+MOST_PUBLIC_IPV4: Final = 65_536
+"""Public IPv4 addresses that trusted sources may hold together: a /16, the largest that one organisation's own
+range plausibly is."""
 
+WIDEST_PUBLIC_IPV6: Final = 48
+"""Prefix length of the widest public IPv6 network that may be trusted: what one site is assigned (RFC 6177)."""
 
-@cache
-def _parse(text: str) -> Network:
-    return ipaddress.ip_network(text, strict=False)
+# Where no packet that reaches a VPC comes from (RFC 6890's registries: not valid as a source, or not forwarded).
+_NEVER_SOURCES: Final = {
+    "unspecified": AddressSet.of(["0.0.0.0/8", "::/128"]),  # RFC 1122 "this network", RFC 4291
+    "loopback": AddressSet.of(["127.0.0.0/8", "::1/128"]),
+    "link-local": AddressSet.of(["169.254.0.0/16", "fe80::/10"]),
+    "multicast": AddressSet.of(["224.0.0.0/4", "ff00::/8"]),
+    "IPv4-mapped": AddressSet.of(["::ffff:0:0/96"]),
+    # RFC 1112 section 4; RFC 4291 section 4: of IPv6, only 2000::/3 is assigned besides the networks named above.
+    "reserved": AddressSet.of(["240.0.0.0/4"])
+    | (EVERYWHERE.ipv6 - AddressSet.of(["2000::/3", "fc00::/7", "fe80::/10", "ff00::/8"])),
+}
+_NEVER_SOURCE: Final = union(_NEVER_SOURCES.values())
 
 
 def trusted_networks(cidrs: Sequence[str], argument: str = "trusted_cidrs") -> tuple[Network, ...]:
     """The networks that `cidrs` name, in their order, if they may be trusted.
 
-    Raises InvalidInput for what is not a network in its canonical form, cannot be anybody's source address, is named
-    twice, or is too wide (see too_wide).
+    Raises InvalidInput for what is not a network in its canonical form, can be nobody's source address, is named
+    twice, or is too wide (see `too_wide`).
     """
     networks: list[Network] = []
     for cidr in cidrs:
         network = _trusted_network(cidr, argument)
-        for other in networks:
-            if network.version == other.version and network.overlaps(other):
-                raise InvalidInput(
-                    argument, cidr, f"{other} names these addresses too: name each address once"
-                )
+        for known in networks:
+            if network == known:
+                raise InvalidInput(argument, cidr, "name each network once", "is named twice")
+            if network.version == known.version and network.overlaps(known):
+                inner, outer = (network, known) if network.prefixlen > known.prefixlen else (known, network)
+                raise InvalidInput(argument, str(inner), "leave it out", f"is already part of '{outer}'")
         networks.append(network)
-    reason = too_wide(networks)
+    reason = too_wide(AddressSet.of(networks))
     if reason is not None:
-        raise InvalidInput(argument, ", ".join(cidrs), reason)
+        raise InvalidInput(argument, ", ".join(cidrs), "name only the networks that are yours", reason)
     return tuple(networks)
 
 
-def _trusted_network(cidr: str, argument: str) -> Network:
-    if not isinstance(cidr, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise InvalidInput(argument, cidr, "write a network as a string, such as '10.0.5.0/24'")
+def _trusted_network(cidr: Any, argument: str) -> Network:
+    if not isinstance(cidr, str):
+        raise InvalidInput(
+            argument, cidr, "write a network as a string, such as '10.0.5.0/24'", "is no string"
+        )
     try:
-        network = _parse(cidr)
+        if "%" in cidr:  # an address with a zone means something on one machine only
+            raise ValueError
+        network = ipaddress.ip_network(cidr, strict=False)
     except ValueError:
         raise InvalidInput(
-            argument, cidr, "write a network such as '10.0.5.0/24' or '2001:db8:7::/48'"
+            argument, cidr, "write one such as '10.0.5.0/24' or '2001:db8:7::/48'", "is not a network"
         ) from None
     address, _, length = cidr.partition("/")
-    if not length.isdecimal():
+    if not length:
         single = f"{network.network_address}/{network.max_prefixlen}"
-        raise InvalidInput(argument, cidr, f"say how wide the network is: '{single}' is this one address")
+        raise InvalidInput(argument, cidr, f"write '{single}' for this one address", "has no prefix length")
+    if not length.isdecimal():
+        raise InvalidInput(argument, cidr, f"write '{network}'", "has no prefix length")
     if ipaddress.ip_address(address) != network.network_address:
-        single = f"{address}/{network.max_prefixlen}"
+        single = f"{ipaddress.ip_address(address)}/{network.max_prefixlen}"
+        raise InvalidInput(argument, cidr, f"write '{network}' or '{single}'", "has host bits set")
+    addresses = _network(network)
+    if addresses <= _NEVER_SOURCE:
+        kind = next(name for name, never in _NEVER_SOURCES.items() if addresses.overlaps(never))
         raise InvalidInput(
-            argument,
-            cidr,
-            f"it has host bits set: write '{network}' for the network, '{single}' for the address",
+            argument, cidr, "leave it out: nothing that reaches the host comes from there", f"is {kind}"
         )
-    for kind, members in _NEVER_SOURCES.items():
-        for never in members:
-            if network.version == never.version and network.subnet_of(never):  # pyright: ignore[reportArgumentType]
-                raise InvalidInput(
-                    argument, cidr, f"these are {kind} addresses, from which nothing arrives: leave it out"
-                )
     return network
 
 
-# Networks from which no packet reaches an interface in a VPC.
-_NEVER_SOURCES: dict[str, tuple[Network, ...]] = {
-    "unspecified": (ipaddress.ip_network("0.0.0.0/8"), ipaddress.ip_network("::/128")),
-    "loopback": (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
-    "link-local": (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fe80::/10")),
-    "multicast": (ipaddress.ip_network("224.0.0.0/4"), ipaddress.ip_network("ff00::/8")),
-    "reserved": (ipaddress.ip_network("240.0.0.0/4"), ipaddress.ip_network("::ffff:0:0/96")),
-}
+def too_wide(addresses: AddressSet) -> str | None:
+    """Why these addresses together are too many to be trusted (a predicate: "holds ..."), or None.
 
-
-def too_wide(networks: Iterable[Network]) -> str | None:
-    """Why these networks together are too wide to be trusted, or None.
-
-    Together, so that halves such as 0.0.0.0/1 and 128.0.0.0/1 are seen for what they are. Private networks are the
-    organisation's own and may be of any size.
+    Private addresses are an organisation's own and may be as many as there are. Taken together, so that halves such
+    as 0.0.0.0/1 and 128.0.0.0/1 are seen for what they are; of a network that is partly public, that part counts.
     """
-    kept = list(networks)
-    public_ipv4 = 0
-    for network in ipaddress.collapse_addresses(n for n in kept if isinstance(n, ipaddress.IPv4Network)):
-        public_ipv4 += network.num_addresses - _private_addresses(network)
-    if public_ipv4 > MOST_PUBLIC_IPV4:
-        return f"together they hold {public_ipv4:,} public IPv4 addresses, and at most {MOST_PUBLIC_IPV4:,} are trusted: name the networks that are yours"
-    for network in ipaddress.collapse_addresses(n for n in kept if isinstance(n, ipaddress.IPv6Network)):
-        private = any(network.subnet_of(p) for p in _PRIVATE if isinstance(p, ipaddress.IPv6Network))
-        if not private and network.prefixlen < WIDEST_PUBLIC_IPV6:
-            return f"together they hold the public IPv6 network {network}, and the widest trusted is a /{WIDEST_PUBLIC_IPV6}: name the networks that are yours"
+    public = addresses - PRIVATE
+    if public.ipv4_size > MOST_PUBLIC_IPV4:
+        return f"holds {public.ipv4_size:,} public IPv4 addresses, and at most {MOST_PUBLIC_IPV4:,} can be trusted"
+    for network in public.ipv6.networks():
+        if network.prefixlen < WIDEST_PUBLIC_IPV6:
+            return f"holds {network}, and the widest public IPv6 network that can be trusted is a /{WIDEST_PUBLIC_IPV6}"
     return None
 
 
-def _private_addresses(network: ipaddress.IPv4Network) -> int:
-    count = 0
-    for private in _PRIVATE:
-        if isinstance(private, ipaddress.IPv4Network) and network.overlaps(private):
-            count += min(network.num_addresses, private.num_addresses)
-    return count
+# --- Networks for containers ---------------------------------------------------------------------------------------
+
+# Docker's own choices first (moby daemon/libnetwork/ipamutils), then the rest of RFC 1918 and RFC 6598 from the end
+# that people use last.
+_CONTAINER_NETWORKS: Final = (
+    *(f"172.{second}.0.0/16" for second in range(17, 32)),
+    "192.168.0.0/16",
+    *(f"10.{second}.0.0/16" for second in range(255, -1, -1)),
+    *(f"100.{second}.0.0/16" for second in range(127, 63, -1)),
+)
+_POOLS: Final = 4
+_NETWORK_SIZE: Final = 24
 
 
-def container_address_pools(avoid: Iterable[str]) -> tuple[str, list[dict[str, str | int]]]:
-    """Docker's bridge address (`bip`) and `default-address-pools` that overlap none of the networks to avoid.
+def container_address_pools(avoid: Iterable[str | Network]) -> tuple[str, list[dict[str, str | int]]]:
+    """Docker's bridge address (`bip`) and `default-address-pools`, apart from the networks to avoid.
 
-    A container network that covers the VPC or a trusted source would swallow the answers to it. Raises InvalidInput
-    if no private network is left.
+    A container network that covers the VPC or a trusted source would swallow the answers to it, and Docker's default
+    bridge, 172.17.0.0/16, is a common VPC network. The pools make networks of 254 addresses: 1,024 of them where the
+    pools are /16s. Raises InvalidInput where no private network is left.
     """
-    taken = [_parse(text) for text in avoid]
-    free = [
-        network
-        for network in map(_parse, _BRIDGE_CANDIDATES)
-        if not any(network.version == other.version and network.overlaps(other) for other in taken)
-    ]
-    if len(free) < 2:
+    taken = AddressSet.of(avoid)
+    free = (text for text in _CONTAINER_NETWORKS if not taken.overlaps(_single(text)))
+    chosen = [ipaddress.ip_network(text) for text in islice(free, _POOLS + 1)]
+    if len(chosen) < 2:
+        # No /16 is whole: take what is left of private space, /24 by /24.
+        rest = (n for n in (PRIVATE.ipv4 - taken).networks() if n.prefixlen <= _NETWORK_SIZE)
+        small = chain.from_iterable(network.subnets(new_prefix=_NETWORK_SIZE) for network in rest)
+        chosen = list(islice(small, _POOLS + 1))
+    if len(chosen) < 2:
         raise InvalidInput(
             "trusted_cidrs",
-            ", ".join(map(str, taken)),
-            "with the VPC's they leave no private network for containers: name the networks that are yours",
+            ", ".join(taken.ipv4.cidrs()),
+            "trust narrower networks",
+            "leaves, with the VPC's own networks, no private network for containers",
         )
-    bridge, *pools = free[: _POOL_COUNT + 1]
-    return f"{bridge.network_address + 1}/{bridge.prefixlen}", [
-        {"base": str(pool), "size": 24} for pool in pools
-    ]
+    bridge, *pools = chosen
+    return (
+        f"{bridge.network_address + 1}/{bridge.prefixlen}",
+        [{"base": str(pool), "size": _NETWORK_SIZE} for pool in pools],
+    )
