@@ -1,4 +1,6 @@
-"""The component plugin: how Pulumi programs in other languages reach DockerHost. `pulumi up` here runs examples/quickstart."""
+"""The component plugin: how Pulumi programs in other languages reach DockerHost. The root's own program is
+examples/quickstart (see Pulumi.yaml).
+"""
 
 from pulumi.provider.experimental import component_provider_host
 

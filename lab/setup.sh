@@ -77,21 +77,6 @@ as_root() {
 
 # --- Debian packages --------------------------------------------------------------------------------------------
 
-# package:command that it is wanted for
-tools=(
-  debootstrap:debootstrap
-  systemd-container:systemd-nspawn
-  nftables:nft
-  nmap:nmap
-  iproute2:ip
-  busybox-static:busybox
-  dpkg-dev:dpkg-scanpackages
-  apt-utils:apt-ftparchive
-  shellcheck:shellcheck
-  openssl:openssl
-  curl:curl
-)
-
 as_root_install() {
   say "Debian packages: $*"
   as_root env DEBIAN_FRONTEND=noninteractive sh -c '
@@ -100,10 +85,9 @@ as_root_install() {
 }
 
 packages() {
-  local tool needed=()
-  for tool in "${tools[@]}"; do
-    command -v "${tool#*:}" >/dev/null || needed+=("${tool%%:*}")
-  done
+  local needed
+  read -ra needed < <(.venv/bin/python -c 'from lab.image import missing_tools; print(*missing_tools())')
+  command -v shellcheck >/dev/null || needed+=(shellcheck)
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi
@@ -123,11 +107,19 @@ toolchain() {
 }
 
 image() {
+  # Asking for root to find nothing to do would be a nuisance: the image is known by what makes it.
+  local wanted made=.venv/.image-made-from
+  wanted=$(sha256sum <lab/image.py)
+  if [[ $EUID -ne 0 && $(cat $made 2>/dev/null) == "$wanted" ]]; then
+    return
+  fi
   if [[ $(uname -s) != Linux ]]; then
     lacks "the host image: hosts boot on Linux only"
   elif ! command -v debootstrap >/dev/null; then
     lacks "the host image: it needs debootstrap"
-  elif ! as_root .venv/bin/python -m lab.image; then
+  elif as_root .venv/bin/python -m lab.image; then
+    printf '%s\n' "$wanted" >$made
+  else
     lacks "the host image (no root, or the message above says why): without it no host is booted"
   fi
 }

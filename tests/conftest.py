@@ -1,6 +1,6 @@
 """What every test shares: naming the parts of a machine that a test needs, and keeping costly tests together.
 
-A missing part is a skip on a laptop, with the reason, and a failure when CI=true: there, nothing may be left out.
+A missing part is a skip on a laptop, with the reason, and a failure when CI=true: nothing may be left out there.
 """
 
 import os
@@ -11,17 +11,35 @@ from pathlib import Path
 
 import pytest
 
+from lab import image
+
 ROOT = Path(__file__).parent.parent
 
 
 def _command(name: str) -> Callable[[], str | None]:
     # Users' PATH often lacks sbin, where nft and debootstrap are.
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return lambda: None if shutil.which(name, path=path) else f"the command {name} is missing: run lab/setup.sh"
+    return lambda: (
+        None if shutil.which(name, path=path) else f"the command {name} is missing: run lab/setup.sh"
+    )
 
 
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "needs root: run it with sudo"
+
+
+def pulumi_path() -> str | None:
+    """The Pulumi CLI that set-up found or built."""
+    return shutil.which("pulumi")
+
+
+def docker_path() -> str | None:
+    """A Docker client: the machine's own, else the one that comes with the image of the test host."""
+    if own := shutil.which("docker"):
+        return own
+    if _nspawn() is None:
+        return str(image.ensure().docker_cli)
+    return None
 
 
 def _nspawn() -> str | None:
@@ -34,8 +52,8 @@ def _nspawn() -> str | None:
 _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
-    "pulumi": _command("pulumi"),
-    "docker-cli": _command("docker"),
+    "pulumi": lambda: None if pulumi_path() else "there is no Pulumi CLI: run lab/setup.sh",
+    "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "nft": _command("nft"),
     "ip": _command("ip"),
     "nmap": _command("nmap"),
@@ -58,6 +76,13 @@ def requires(*parts: str) -> None:
 def _requires() -> Callable[..., None]:
     """`requires` for fixtures and tests that would rather not import it."""
     return requires
+
+
+@pytest.fixture(scope="session")
+def docker(requires: Callable[..., None]) -> str:
+    """The path of a Docker client."""
+    requires("docker-cli")
+    return str(docker_path())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -1,0 +1,450 @@
+"""The command as its users run it: what it prints and writes, how it fails, and that Docker's own client takes it."""
+
+import contextlib
+import json
+import os
+import pty
+import re
+import shlex
+import ssl
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from aws_docker.cli import main
+from tests.conftest import pulumi_path
+
+
+@dataclass
+class Finished:
+    status: int
+    out: str
+    err: str
+
+
+@dataclass
+class Stand:
+    """A user's machine: an own home, and a `pulumi` that answers with these outputs, or with an error."""
+
+    home: Path
+    capture: pytest.CaptureFixture[str]
+    environment: dict[str, str]
+
+    def put_out(self, outputs: dict[str, Any]) -> None:
+        self._pulumi(f"printf '%s' {shlex.quote(json.dumps(outputs))}")
+
+    def refuse(self, message: str) -> None:
+        self._pulumi(f"printf '%s' {shlex.quote(message)} >&2; exit 255")
+
+    def _pulumi(self, script: str) -> None:
+        program = self.home / "bin" / "pulumi"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "$@" >"{self.home}/asked"\n{script}\n')
+        program.chmod(0o755)
+
+    def run(self, *command: str) -> Finished:
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, cwd=self.home, check=False
+        )
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+    def aws_docker(self, *arguments: str) -> Finished:
+        """The command in this process, which spares a second of imports; `run` runs the installed one."""
+        self.capture.readouterr()
+        status: Any = 0
+        with (
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            mock.patch.object(sys, "argv", ["aws-docker", *arguments]),
+            contextlib.chdir(self.home),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                status = end.code
+        out, err = self.capture.readouterr()
+        if isinstance(status, str):  # Python prints it and exits with 1
+            status, err = 1, err + status + "\n"
+        return Finished(status or 0, out, err)
+
+
+@pytest.fixture
+def stand(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Stand:
+    path = [tmp_path / "bin", Path(sys.executable).parent, "/usr/bin", "/bin"]
+    return Stand(
+        tmp_path,
+        capfd,
+        {"HOME": str(tmp_path), "PATH": ":".join(map(str, path)), "SHELL": "/bin/bash", "COLUMNS": "200"},
+    )
+
+
+# --- A Docker API behind mutual TLS ---------------------------------------------------------------------------------
+
+
+class Authority:
+    """Issues certificates, as the component's CAs do."""
+
+    def __init__(self, name: str) -> None:
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        constraints = x509.BasicConstraints(ca=True, path_length=0)
+        usage = x509.KeyUsage(False, False, False, False, False, True, False, False, False)
+        builder = self._builder(self.name, self.key).add_extension(constraints, critical=True)
+        self.certificate = builder.add_extension(usage, critical=True).sign(self.key, hashes.SHA256())
+
+    def leaf(self, name: str, usage: x509.ObjectIdentifier) -> tuple[str, str]:
+        """A certificate and its key."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+        certificate = (
+            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(address, critical=False)
+            .sign(self.key, hashes.SHA256())
+        )
+        key_pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return pem(certificate), key_pem.decode()
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(hours=1))
+            .not_valid_after(now + timedelta(hours=1))
+        )
+
+
+def pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@dataclass
+class Api:
+    """A server that answers `docker ps`, to clients with a certificate only; it notes whose."""
+
+    outputs: dict[str, Any]
+    seen: list[str]
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    servers, clients = Authority("server CA"), Authority("client CA")
+    server_certificate, server_key = servers.leaf("server", ExtendedKeyUsageOID.SERVER_AUTH)
+    (tmp_path / "server.pem").write_text(server_certificate + server_key)
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            subject = dict(pair[0] for pair in self.connection.getpeercert()["subject"])  # type: ignore[attr-defined]
+            seen.append(subject["commonName"])
+            body = b"OK" if self.path.endswith("/_ping") else b"[]"
+            self.send_response(200)
+            self.send_header("Api-Version", "1.44")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    context.load_verify_locations(cadata=pem(clients.certificate))
+    context.verify_mode = ssl.CERT_REQUIRED
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
+    issued = {name: clients.leaf(name, ExtendedKeyUsageOID.CLIENT_AUTH) for name in ("alice", "ci")}
+    yield Api(
+        {
+            "endpoint": f"tcp://127.0.0.1:{server.server_port}",
+            "ca_material": pem(servers.certificate),
+            "cert_material": issued["alice"][0],
+            "key_material": issued["alice"][1],
+            "client_cert_materials": {name: leaf[0] for name, leaf in issued.items()},
+            "client_key_materials": {name: leaf[1] for name, leaf in issued.items()},
+        },
+        seen,
+    )
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.requires("docker-cli")
+class TestWithDocker:
+    def test_env(self, stand: Stand, api: Api, docker: str) -> None:
+        stand.put_out(api.outputs)
+        script = f'set -eu; eval "$(aws-docker env --stack dev)"; {shlex.quote(docker)} ps'
+        done = stand.run("bash", "-c", script)
+        assert (done.status, done.err) == (0, "")
+        assert done.out.startswith("CONTAINER ID")
+        assert set(api.seen) == {"alice"}
+
+    def test_bundle(self, stand: Stand, api: Api, docker: str) -> None:
+        stand.put_out(api.outputs)
+        written = stand.aws_docker("bundle", "certs of ci", "--client", "ci")
+        assert (written.status, written.err) == (0, "")
+        _, command = written.out.splitlines()
+        shown = shlex.split(command)
+        assert (shown[0], shown[-1]) == ("docker", "version")
+        done = stand.run(docker, *shown[1:-1], "ps")
+        assert (done.status, done.err) == (0, "")
+        assert set(api.seen) == {"ci"}
+
+    @pytest.mark.parametrize("through_a_file", [False, True])
+    def test_context(self, stand: Stand, api: Api, docker: str, through_a_file: bool) -> None:
+        stand.put_out({"build": api.outputs})
+        docker = shlex.quote(docker)
+        if through_a_file:
+            script = f"aws-docker context --client ci --file c.tar >&2 && {docker} context import build c.tar"
+        else:
+            script = f"set -o pipefail; aws-docker context --client ci | {docker} context import build -"
+        imported = stand.run("bash", "-c", script)
+        assert (imported.status, imported.out) == (0, "build\n")
+        inspected = json.loads(stand.run("bash", "-c", f"{docker} context inspect build").out)
+        assert inspected[0]["Metadata"] == {"Description": "aws-docker, client ci"}
+        assert sorted(inspected[0]["TLSMaterial"]["docker"]) == ["ca.pem", "cert.pem", "key.pem"]
+        done = stand.run("bash", "-c", f"{docker} --context build ps")
+        assert (done.status, done.err) == (0, "")
+        assert set(api.seen) == {"ci"}
+
+
+# --- What is printed and written ------------------------------------------------------------------------------------
+
+
+def test_pulumi_is_asked_for_the_stack_that_was_named(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    stand.aws_docker("env", "--stack", "acme/dev", "--cwd", "project")
+    asked = (stand.home / "asked").read_text()
+    assert asked == ("--non-interactive stack output --json --show-secrets --stack acme/dev --cwd project\n")
+
+
+def test_env_as_json_names_a_private_folder(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    done = stand.aws_docker("env", "--json")
+    variables = json.loads(done.out)
+    folder = Path(variables["DOCKER_CERT_PATH"])
+    assert variables == {
+        "DOCKER_HOST": api.outputs["endpoint"],
+        "DOCKER_TLS_VERIFY": "1",
+        "DOCKER_CERT_PATH": str(folder),
+    }
+    assert folder.is_relative_to(stand.home / ".docker" / "aws-docker")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert (folder / "key.pem").read_text() == api.outputs["key_material"]
+
+
+def test_bundle_as_json_names_the_files(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    done = stand.aws_docker("bundle", "certs", "--client", "ci", "--json")
+    assert json.loads(done.out) == {
+        "endpoint": api.outputs["endpoint"],
+        "client": "ci",
+        "folder": "certs",
+        "ca": "certs/ca.pem",
+        "cert": "certs/cert.pem",
+        "key": "certs/key.pem",
+    }
+
+
+def test_context_as_json_names_the_file(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    done = stand.aws_docker("context", "--file", "c.tar", "--json")
+    assert json.loads(done.out) == {"endpoint": api.outputs["endpoint"], "client": "alice", "file": "c.tar"}
+    assert stat.S_IMODE((stand.home / "c.tar").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["env"],
+        ["env", "--json"],
+        ["bundle", "certs"],
+        ["bundle", "certs", "--json"],
+        ["context", "--file", "c.tar"],
+        ["context", "--file", "c.tar", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_no_key_is_printed(stand: Stand, api: Api, arguments: list[str]) -> None:
+    stand.put_out(api.outputs)
+    done = stand.aws_docker(*arguments)
+    assert done.status == 0
+    assert "PRIVATE KEY" not in done.out + done.err
+
+
+def test_a_terminal_gets_no_archive(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    ours, theirs = pty.openpty()
+    done = subprocess.run(
+        ["aws-docker", "context"], env=stand.environment, stdout=theirs, stderr=subprocess.PIPE, check=False
+    )
+    os.close(theirs)
+    try:
+        printed = os.read(ours, 1000)
+    except OSError:  # Linux's answer where nothing was written
+        printed = b""
+    os.close(ours)
+    assert printed == b""
+    assert done.returncode == 1
+    assert b"holds a private key, which is not printed; pipe it" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "first"),
+    [
+        ({"SHELL": "/bin/zsh"}, "unset DOCKER_HOST;"),
+        ({"SHELL": "/usr/bin/fish"}, "set --erase DOCKER_HOST;"),
+        ({"SHELL": "", "PSModulePath": "C:"}, "Remove-Item -ErrorAction Ignore Env:DOCKER_HOST"),
+    ],
+)
+def test_the_shell_in_use_is_seen(stand: Stand, environment: dict[str, str], first: str) -> None:
+    stand.environment |= environment
+    assert stand.aws_docker("env", "--unset").out.splitlines()[0] == first
+
+
+# --- Failing --------------------------------------------------------------------------------------------------------
+
+
+def refused(done: Finished) -> str:
+    """The one clean line of a refusal."""
+    assert (done.status, done.out) == (1, "")
+    line = done.err.removesuffix("\n")
+    assert "\n" not in line
+    assert line.startswith("aws-docker: ")
+    return line
+
+
+def test_without_pulumi(stand: Stand) -> None:
+    line = refused(stand.aws_docker("env"))
+    assert "`pulumi` is not on PATH; install it: https://www.pulumi.com/docs/install/" in line
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            "error: no Pulumi.yaml project file found (searching upwards from /x). If you have not created one, ...\n",
+            "no Pulumi.yaml project file found.*; run it in the project's folder, or name that with --cwd",
+        ),
+        ("warning: old\nerror: no stack named 'x' found\n", "pulumi: no stack named 'x' found; name a stack"),
+        (
+            "error: getting secrets manager: passphrase must be set with PULUMI_CONFIG_PASSPHRASE\n",
+            "passphrase must be set .*; set PULUMI_CONFIG_PASSPHRASE or",
+        ),
+        ("", "no reason was given"),
+    ],
+)
+def test_what_pulumi_refuses(stand: Stand, message: str, line: str) -> None:
+    stand.refuse(message)
+    assert re.search(line, refused(stand.aws_docker("env", "--stack", "x")))
+
+
+def test_a_local_host(stand: Stand) -> None:
+    stand.put_out({"endpoint": None, "instance_id": "i-1"})
+    assert "is local only; give DockerHost trusted_cidrs" in refused(stand.aws_docker("env"))
+
+
+def test_a_folder_that_cannot_be_written(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    assert refused(stand.aws_docker("context", "--file", "absent/c.tar")) == (
+        "aws-docker: absent/c.tar: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("arguments", [["env", "--shell", "cmd"], ["bundle"], ["probe"]])
+def test_a_wrong_command_line(stand: Stand, arguments: list[str]) -> None:
+    done = stand.aws_docker(*arguments)
+    assert (done.status, done.out) == (2, "")
+    assert "Usage: aws-docker" in done.err
+
+
+def test_without_the_extra(stand: Stand) -> None:
+    without_typer = "import sys; sys.modules['typer'] = None; from aws_docker.cli import main; main()"
+    done = stand.run(sys.executable, "-c", without_typer)
+    assert refused(done) == "aws-docker: the module typer is missing; run: pip install 'aws-docker[audit]'"
+
+
+# --- The real `pulumi` ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def real_stack(stand: Stand) -> Callable[[dict[str, Any]], None]:
+    """Puts outputs into a stack of the real CLI, secret where the component makes them so."""
+    (stand.home / "Pulumi.yaml").write_text("name: demo\nruntime: python\n")
+    (stand.home / "state").mkdir()
+    (stand.home / "bin").mkdir()
+    (stand.home / "bin" / "pulumi").symlink_to(pulumi_path())
+    stand.environment |= {
+        "PULUMI_BACKEND_URL": f"file://{stand.home}/state",
+        "PULUMI_CONFIG_PASSPHRASE": "test",
+        "PULUMI_HOME": str(stand.home / ".pulumi"),
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+    }
+
+    def fill(outputs: dict[str, Any]) -> None:
+        assert stand.run("pulumi", "stack", "init", "dev").status == 0
+        exported = json.loads(stand.run("pulumi", "stack", "export").out)
+        secret = "4dabf18193072939515e22adb298388d"
+        exported["deployment"]["resources"] = [
+            {
+                "urn": "urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev",
+                "custom": False,
+                "type": "pulumi:pulumi:Stack",
+                "outputs": {
+                    name: {secret: "1b47061264138c4ac30d75fd1eb44270", "plaintext": json.dumps(value)}
+                    if "key" in name
+                    else value
+                    for name, value in outputs.items()
+                },
+            }
+        ]
+        (stand.home / "deployment.json").write_text(json.dumps(exported))
+        imported = stand.run("pulumi", "stack", "import", "--file", "deployment.json")
+        assert imported.status == 0, imported.err
+
+    return fill
+
+
+@pytest.mark.requires("pulumi")
+class TestWithPulumi:
+    def test_secret_outputs_arrive(
+        self, stand: Stand, api: Api, real_stack: Callable[[dict[str, Any]], None]
+    ) -> None:
+        real_stack(api.outputs)
+        done = stand.aws_docker("bundle", "certs", "--stack", "dev", "--client", "ci")
+        assert (done.status, done.err) == (0, "")
+        assert (stand.home / "certs" / "key.pem").read_text() == api.outputs["client_key_materials"]["ci"]
+
+    def test_the_clis_refusals_are_passed_on(
+        self, stand: Stand, api: Api, real_stack: Callable[[dict[str, Any]], None]
+    ) -> None:
+        real_stack(api.outputs)
+        assert "no stack named 'prod' found" in refused(stand.aws_docker("env", "--stack", "prod"))
+        del stand.environment["PULUMI_CONFIG_PASSPHRASE"]
+        assert "; set PULUMI_CONFIG_PASSPHRASE or" in refused(stand.aws_docker("env", "--stack", "dev"))
+        (stand.home / "Pulumi.yaml").unlink()
+        assert "; run it in the project's folder, or name that with --cwd" in refused(stand.aws_docker("env"))

@@ -1,0 +1,124 @@
+"""What users install: the wheel's content, that it works in an environment of its own, and that it asks for what it
+imports. The root project's settings are checked against the program that reads them.
+"""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+import aws_docker
+from tests.conftest import ROOT
+
+PACKAGE = ROOT / "components" / "aws_docker"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    # The build backend is among the pinned requirements: nothing is fetched.
+    command = [
+        "-m",
+        "pip",
+        "wheel",
+        "--quiet",
+        "--no-deps",
+        "--no-build-isolation",
+        "--wheel-dir",
+        folder,
+        ROOT,
+    ]
+    subprocess.run([sys.executable, *command], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    assert wheel.name == f"aws_docker-{aws_docker.__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    information = f"aws_docker-{aws_docker.__version__}.dist-info/"
+    package = {name for name in names if not name.startswith(information)}
+    tracked = subprocess.run(
+        ["git", "ls-files", PACKAGE], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert package >= {"aws_docker/py.typed", "aws_docker/host_agent.py", "aws_docker/cli/app.py"}
+    assert {"components/" + name for name in package} >= set(tracked.stdout.split())
+    assert all(name.startswith("aws_docker/") for name in package)
+    assert information + "licenses/LICENSE" in names
+
+
+def test_the_wheel_works_in_an_environment_of_its_own(wheel: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv", symlinks=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    install = ["-m", "pip", "--quiet", "--python", python, "install", "--no-deps", wheel]
+    subprocess.run([sys.executable, *install], check=True)
+    # Third-party packages come from the environment that runs the tests. Its own editable install of this package does
+    # not: a path file is not followed from another one.
+    (site_packages,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    (site_packages / "third-party.pth").write_text(sysconfig.get_path("purelib") + "\n")
+
+    show = "import aws_docker; print(aws_docker.__file__, aws_docker.__version__, aws_docker.DockerHost.__name__)"
+    imported = subprocess.run([python, "-c", show], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert imported.stdout.split() == [
+        str(site_packages / "aws_docker" / "__init__.py"),
+        aws_docker.__version__,
+        "DockerHost",
+    ]
+
+    command = tmp_path / "venv" / "bin" / "aws-docker"
+    for option, expected in (("--version", aws_docker.__version__), ("--help", "context")):
+        done = subprocess.run([command, option], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert expected in done.stdout
+        assert done.stderr == ""
+
+
+def test_every_import_is_declared() -> None:
+    distributions = importlib.metadata.packages_distributions()
+    declared = {
+        re.split(r"[^A-Za-z0-9-]", requirement)[0]
+        for requirement in importlib.metadata.requires("aws-docker") or []
+    }
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules = [str(node.module)]
+            else:
+                continue
+            for module in (module.partition(".")[0] for module in modules):
+                if module in sys.stdlib_module_names or module == "aws_docker":
+                    continue
+                names = {name.replace("_", "-").lower() for name in distributions[module]}
+                assert names & declared, (
+                    f"{file.name} imports {module}, which pyproject.toml does not ask for"
+                )
+
+
+def test_the_tests_run_with_versions_that_users_may_have() -> None:
+    from packaging.requirements import Requirement
+
+    for text in importlib.metadata.requires("aws-docker") or []:
+        requirement = Requirement(text)
+        installed = importlib.metadata.version(requirement.name)
+        assert requirement.specifier.contains(installed), f"{requirement.name} {installed}"
+
+
+def test_the_root_projects_settings_are_those_that_its_program_reads() -> None:
+    project = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+    program = (ROOT / project["main"] / "__main__.py").read_text()
+    read = re.findall(r"""config\.(?:get|require)\w*\(\s*"(\w+)""", program)
+    assert set(read) == set(project["config"])
+
+
+def test_the_root_project_runs_on_real_providers() -> None:
+    assert "plugins" not in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
