@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import aws_docker
 from tests.conftest import ROOT
@@ -47,11 +48,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         names = set(archive.namelist())
     information = f"aws_docker-{aws_docker.__version__}.dist-info/"
     package = {name for name in names if not name.startswith(information)}
-    tracked = subprocess.run(
-        ["git", "ls-files", PACKAGE], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert package >= {"aws_docker/py.typed", "aws_docker/host_agent.py", "aws_docker/cli/app.py"}
-    assert {"components/" + name for name in package} >= set(tracked.stdout.split())
+    modules = {str(file.relative_to(PACKAGE.parent)) for file in PACKAGE.rglob("*.py")}
+    assert package >= modules | {"aws_docker/py.typed", "aws_docker/cli/app.py", "aws_docker/host_agent.py"}
     assert all(name.startswith("aws_docker/") for name in package)
     assert information + "licenses/LICENSE" in names
 
@@ -105,8 +103,6 @@ def test_every_import_is_declared() -> None:
 
 
 def test_the_tests_run_with_versions_that_users_may_have() -> None:
-    from packaging.requirements import Requirement
-
     for text in importlib.metadata.requires("aws-docker") or []:
         requirement = Requirement(text)
         installed = importlib.metadata.version(requirement.name)
