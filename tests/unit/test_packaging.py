@@ -4,6 +4,7 @@ imports. The root project's settings are checked against the program that reads 
 
 import ast
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import venv
 import zipfile
 from pathlib import Path
 
+import grpc
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 import aws_docker
 from tests.conftest import ROOT
@@ -118,3 +121,23 @@ def test_the_root_projects_settings_are_those_that_its_program_reads() -> None:
 
 def test_the_root_project_runs_on_real_providers() -> None:
     assert "plugins" not in yaml.safe_load((ROOT / "Pulumi.yaml").read_text())
+
+
+def test_the_plugin_offers_the_component_to_other_languages() -> None:
+    # As the engine starts it: it prints its port, and asks nothing of the engine before a resource is made.
+    plugin = subprocess.Popen([sys.executable, ROOT, "127.0.0.1:1"], stdout=subprocess.PIPE, text=True)
+    assert plugin.stdout is not None
+    try:
+        port = int(plugin.stdout.readline())
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            provider = provider_pb2_grpc.ResourceProviderStub(channel)
+            schema = json.loads(provider.GetSchema(provider_pb2.GetSchemaRequest(), timeout=20).schema)
+    finally:
+        plugin.terminate()
+        plugin.wait(10)
+        plugin.stdout.close()
+    assert (schema["name"], schema["version"]) == ("aws-docker", aws_docker.__version__)
+    host = schema["resources"]["aws-docker:index:DockerHost"]
+    assert host["isComponent"]
+    assert host.get("requiredInputs", []) == []
+    assert host["properties"]["keyMaterial"]["type"] == "string"
