@@ -102,7 +102,7 @@ packages() {
 
 toolchain() {
   if ! .venv/bin/python -m lab.toolchain; then
-    lacks "the Pulumi CLI: install it (https://www.pulumi.com/docs/install/), or Go 1.21 or newer to build it from its modules; without it no program runs on the engine"
+    lacks "the Pulumi CLI (the message above says what to do): without it no program runs on the engine"
   fi
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import image
+from lab import image, toolchain
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,11 +26,6 @@ def _command(name: str) -> Callable[[], str | None]:
 
 def _root() -> str | None:
     return None if os.geteuid() == 0 else "needs root: run it with sudo"
-
-
-def pulumi_path() -> str | None:
-    """The Pulumi CLI that set-up found or built."""
-    return shutil.which("pulumi")
 
 
 def docker_path() -> str | None:
@@ -52,7 +47,7 @@ def _nspawn() -> str | None:
 _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
-    "pulumi": lambda: None if pulumi_path() else "there is no Pulumi CLI: run lab/setup.sh",
+    "pulumi": lambda: None if toolchain.find() else "there is no Pulumi CLI: run lab/setup.sh",
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "nft": _command("nft"),
     "ip": _command("ip"),

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from aws_docker.cli import main
-from tests.conftest import pulumi_path
+from lab import toolchain
 
 
 @dataclass
@@ -397,7 +397,7 @@ def real_stack(stand: Stand) -> Callable[[dict[str, Any]], None]:
     (stand.home / "Pulumi.yaml").write_text("name: demo\nruntime: python\n")
     (stand.home / "state").mkdir()
     (stand.home / "bin").mkdir()
-    (stand.home / "bin" / "pulumi").symlink_to(pulumi_path())
+    (stand.home / "bin" / "pulumi").symlink_to(toolchain.ensure())
     stand.environment |= {
         "PULUMI_BACKEND_URL": f"file://{stand.home}/state",
         "PULUMI_CONFIG_PASSPHRASE": "test",
