@@ -117,7 +117,7 @@ image() {
     lacks "the host image: hosts boot on Linux only"
   elif ! command -v debootstrap >/dev/null; then
     lacks "the host image: it needs debootstrap"
-  elif as_root .venv/bin/python -m lab.image; then
+  elif as_root .venv/bin/python -B -m lab.image; then
     printf '%s\n' "$wanted" >$made
   else
     lacks "the host image (no root, or the message above says why): without it no host is booted"

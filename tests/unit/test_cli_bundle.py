@@ -25,7 +25,8 @@ def written(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
-def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+def umask(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    assert tmp_path.is_dir()  # made before, and not under this umask
     before = os.umask(request.param)
     yield
     os.umask(before)
