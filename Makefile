@@ -29,11 +29,13 @@ lint: setup lint-only ## ruff (lint and format), pyright (strict on the package)
 
 .PHONY: lint-only
 lint-only:
-	@$(python) -m ruff check --quiet .
-	@$(python) -m ruff format --quiet --check .
-	@$(python) -m pyright --pythonpath $(python)
-	@if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run; \
-	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true; fi
+	@status=0; \
+	$(python) -m ruff check --quiet . || status=1; \
+	$(python) -m ruff format --check . || status=1; \
+	$(python) -m pyright --pythonpath $(python) || status=1; \
+	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run || status=1; \
+	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
+	exit $$status
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks
