@@ -1,15 +1,17 @@
 """A Python language host for the Pulumi engine, for machines where `pulumi-language-python` cannot be had.
 
-It runs programs, policy packs and component plugins with the interpreter that runs the lab. Programs do not depend on
-it: where the real one is on PATH, that is used.
+It runs programs, policy packs and component plugins with the Python of their `virtualenv` option, or else with the
+one that runs the lab. Programs do not depend on it: where the real one is on PATH, that is used.
 """
 
 import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from concurrent import futures
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,56 +20,155 @@ from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
 
-class LanguageHost(LanguageServer):
-    """Answers the engine; `Run` is the SDK's own, around the program that the request names."""
-
-    def __init__(self) -> None:
-        super().__init__(lambda: None)
+class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
+    """Answers the engine; every program runs in a process of its own."""
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return language_pb2.LanguageHandshakeResponse()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version="0.0.0")
+        return plugin_pb2.PluginInfo(version=metadata.version("pulumi"))
+
+    def About(self, request: Any, context: Any) -> Any:
+        python = _python(request.info)
+        shown = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)
+        return language_pb2.AboutResponse(executable=python, version=shown.stdout.removeprefix("Python ").strip())
+
+    def GetRequiredPackages(self, request: Any, context: Any) -> Any:
+        # Each resource names its plugin's version; the engine need not know them before the program runs.
+        return language_pb2.GetRequiredPackagesResponse()
+
+    def GetRequiredPlugins(self, request: Any, context: Any) -> Any:
+        return language_pb2.GetRequiredPluginsResponse()
+
+    def RuntimeOptionsPrompts(self, request: Any, context: Any) -> Any:
+        return language_pb2.RuntimeOptionsResponse()
+
+    def GetProgramDependencies(self, request: Any, context: Any) -> Any:
+        listed = subprocess.run(
+            [_python(request.info), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        pairs = [line.split("==") for line in listed.stdout.splitlines() if "==" in line]
+        return language_pb2.GetProgramDependenciesResponse(
+            dependencies=[language_pb2.DependencyInfo(name=name, version=version) for name, version in pairs]
+        )
 
     def InstallDependencies(self, request: Any, context: Any) -> Iterator[Any]:
-        yield language_pb2.InstallDependenciesResponse(stdout=b"the lab's interpreter has them already\n")
+        """As the real one: a virtual environment if one is asked for and missing, then requirements.txt."""
+        directory = Path(request.directory)
+        environment = _options(request.info).get("virtualenv")
+        commands: list[list[str]] = []
+        if environment and not (directory / environment).exists():
+            commands.append([sys.executable, "-m", "venv", str(directory / environment)])
+        requirements = directory / "requirements.txt"
+        if environment and requirements.exists():
+            python = str(directory / environment / "bin" / "python")
+            commands.append([python, "-m", "pip", "install", "--quiet", "--requirement", str(requirements)])
+        for command in commands:
+            ran = subprocess.run(command, cwd=directory, capture_output=True, check=False)
+            yield language_pb2.InstallDependenciesResponse(stdout=ran.stdout, stderr=ran.stderr)
+            if ran.returncode != 0:
+                context.abort(grpc.StatusCode.INTERNAL, f"{' '.join(command)}: exit code {ran.returncode}")
 
     def Run(self, request: Any, context: Any) -> Any:
-        directory = Path(request.info.program_directory or request.pwd)
-        entry = directory / (request.info.entry_point or ".")
-
-        def program() -> None:
-            os.chdir(request.pwd)
-            sys.argv = [str(entry), *request.args[1:]]
-            # As `python <entry>` would: the program's own folder comes first.
-            sys.path.insert(0, str(entry if entry.is_dir() else entry.parent))
-            runpy.run_path(str(entry), run_name="__main__")
-
-        self.program = program
-        return super().Run(request, context)
+        request.args.insert(0, _engine_address())
+        answer, other_end = os.pipe()
+        command = [_python(request.info), "-u", __file__, "--program", str(other_end)]
+        program = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[other_end], cwd=request.pwd or None)
+        context.add_callback(lambda: program.poll() is None and program.terminate())
+        os.close(other_end)
+        assert program.stdin is not None
+        program.stdin.write(request.SerializeToString())
+        program.stdin.close()
+        with os.fdopen(answer, "rb") as result:
+            response = language_pb2.RunResponse.FromString(result.read())
+        code = program.wait()
+        if code != 0:
+            response.error = f"program exited with non-zero exit code: {code}"
+        return response
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
         directory = request.info.program_directory or request.program
+        command = [_python(request.info), "-u"]
         if request.kind == "analyzer":
-            command = [sys.executable, "-u", "-m", "pulumi.policy", *request.args, directory]
+            command += ["-m", "pulumi.policy", *request.args, directory]
+        elif (Path(directory) / "__main__.py").exists():
+            command += [directory, *request.args]
         else:
-            command = [sys.executable, "-u", directory, *request.args]
+            command += ["-m", "pulumi.run.plugin", request.name, *request.args]
         environment = {**os.environ, **dict(pair.split("=", 1) for pair in request.env)}
         plugin = subprocess.Popen(
-            command, cwd=directory, env=environment, stdout=subprocess.PIPE, stderr=sys.stderr
+            command, cwd=request.pwd or directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
-        context.add_callback(plugin.terminate)
-        assert plugin.stdout
+        context.add_callback(lambda: plugin.poll() is None and plugin.terminate())
+        assert plugin.stdout is not None
+        assert plugin.stderr is not None
+        # What a plugin says to stderr is shown by the engine once the plugin has failed.
+        errors: list[bytes] = []
+        reader = threading.Thread(target=errors.extend, args=(plugin.stderr,), daemon=True)
+        reader.start()
         try:
             for line in plugin.stdout:
                 yield language_pb2.RunPluginResponse(stdout=line)
+            reader.join()
+            yield language_pb2.RunPluginResponse(stderr=b"".join(errors))
             yield language_pb2.RunPluginResponse(exitcode=plugin.wait())
         finally:
-            plugin.terminate()
+            if plugin.poll() is None:
+                plugin.terminate()
+                plugin.wait()
+
+
+def run_program(request: Any) -> Any:
+    """Runs the program that the engine's request names, in this process, as `python <program>` would."""
+    directory = Path(request.info.program_directory or request.pwd)
+    entry = directory / (request.info.entry_point or ".")
+    failed = False
+
+    def program() -> None:
+        if request.pwd:
+            os.chdir(request.pwd)
+        sys.argv = [str(entry), *request.args[1:]]
+        # In place of this file's folder: the program's own comes first.
+        sys.path[0] = str(entry if entry.is_dir() else entry.parent)
+        runpy.run_path(str(entry), run_name="__main__")
+
+    response = LanguageServer(program).Run(request, None)
+    failed = bool(response.error)
+    # The SDK has shown the message; said again as the program's error, the user would read it twice.
+    return language_pb2.RunResponse(bail=failed)
+
+
+def _engine_address() -> str:
+    """The engine's address, which it gives its language hosts as their last argument."""
+    return sys.argv[-1]
+
+
+def _options(info: Any) -> Mapping[str, Any]:
+    return dict(info.options)
+
+
+def _python(info: Any) -> str:
+    """The interpreter of the project's `virtualenv` option where it exists, or else the lab's."""
+    environment = _options(info).get("virtualenv")
+    if environment:
+        for python in ("bin/python", "Scripts/python.exe"):
+            found = Path(info.root_directory or info.program_directory) / environment / python
+            if found.exists():
+                return str(found)
+    return sys.executable
 
 
 def main() -> None:
+    if "--program" in sys.argv:
+        request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
+        answer = run_program(request)
+        with os.fdopen(int(sys.argv[-1]), "wb") as result:
+            result.write(answer.SerializeToString())
+        return
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
     port = server.add_insecure_port("127.0.0.1:0")

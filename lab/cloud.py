@@ -1,0 +1,106 @@
+"""The embedded AWS: a moto server on loopback, with the publishers' images in an otherwise new account.
+
+Moto keeps everything in memory: an account is as old as its server. It checks no signatures; what a booted host asks
+for is checked where the host asks (metadata.py).
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from lab.processes import die_with_lab
+
+REGION = "eu-central-1"
+
+# The public parameters by which publishers name their newest image. Moto allows nobody to write below /aws.
+IMAGE_PARAMETERS = {
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": ("al2023", "arm64"),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": ("ubuntu-24.04", "x86_64"),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id": ("ubuntu-24.04", "arm64"),
+    "/aws/service/debian/release/12/latest/amd64": ("debian-12", "x86_64"),
+    "/aws/service/debian/release/12/latest/arm64": ("debian-12", "arm64"),
+    "/aws/service/debian/release/13/latest/amd64": ("debian-13", "x86_64"),
+    "/aws/service/debian/release/13/latest/arm64": ("debian-13", "arm64"),
+}
+
+
+class Cloud:
+    """A moto server of its own, until closed."""
+
+    region = REGION
+    access_key = "testing"
+    secret_key = "testing"
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self._server = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with_lab,
+        )
+        try:
+            self._wait()
+            for name, architecture in IMAGE_PARAMETERS.values():
+                self.publish_image(name, architecture)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._server.poll() is None:
+            os.killpg(self._server.pid, signal.SIGTERM)
+            try:
+                self._server.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._server.pid, signal.SIGKILL)
+                self._server.wait()
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            config=Config(retries={"max_attempts": 2}, read_timeout=30),
+        )
+
+    def publish_image(self, name: str, architecture: str) -> str:
+        """A newer image of an operating system: the newest is the one that its parameter names."""
+        ec2 = self.client("ec2")
+        count = len(ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{name}-{architecture}-*"]}])["Images"])
+        image = ec2.register_image(
+            Name=f"{name}-{architecture}-{count:04}", Architecture=architecture, RootDeviceName="/dev/xvda"
+        )
+        return image["ImageId"]
+
+    def _wait(self) -> None:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                self.client("ec2").describe_vpcs()
+                return
+            except (EndpointConnectionError, ClientError):
+                if self._server.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError("the moto server did not start") from None
+                time.sleep(0.2)

@@ -1,0 +1,156 @@
+"""The image that hosts boot from: a Debian 12 root like the stock cloud image, and the packages it may install.
+
+It is made once, from Debian's own packages, and kept under the user's cache folder by what it was made from. It holds
+systemd and cloud-init with the Ec2 datasource, and neither Docker nor nftables: installing them is user-data's work.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+RELEASE = "bookworm"
+MIRROR_NAME = "packages.lab.internal"
+TOOLS = {
+    "debootstrap": "debootstrap",
+    "systemd-nspawn": "systemd-container",
+    "nft": "nftables",
+    "nmap": "nmap",
+    "ip": "iproute2",
+    "openssl": "openssl",
+    "mkfs.ext4": "e2fsprogs",
+}
+"""Commands that the lab's hosts and clients need, and the Debian package of each."""
+
+_BASE = "systemd,systemd-sysv,dbus,udev,kmod,procps,iproute2,iputils-ping,python3,ca-certificates,openssl,apt-utils"
+_INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
+_OFFERED = ["docker.io", "nftables", "iptables", "busybox-static"]
+
+_CLOUD_CONFIG = """\
+# As on EC2, where the metadata service is the one source of user-data; the network is there before the machine boots.
+datasource_list: [Ec2]
+datasource: {Ec2: {strict_id: false}}
+network: {config: disabled}
+# Nobody logs in by SSH.
+ssh_genkeytypes: []
+"""
+
+
+@dataclass(frozen=True)
+class Image:
+    """Where the cached parts stand."""
+
+    root: Path
+    packages: Path
+    busybox: Path
+    docker_cli: Path
+
+
+def cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pulumi-aws-docker"
+
+
+def missing_tools() -> list[str]:
+    """Debian packages to install before a host can boot."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    return sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None})
+
+
+def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
+    """The image, made if it is not in the cache yet (two minutes)."""
+    key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
+    place = cache() / f"image-{key}"
+    if not place.exists():
+        building = cache() / f"image-{key}.{os.getpid()}"
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        try:
+            _build(building, say)
+            building.rename(place)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    return Image(place / "root", place / "packages", place / "busybox.tar", place / "docker-cli" / "usr/bin/docker")
+
+
+def _build(place: Path, say: Callable[[str], None]) -> None:
+    root, packages = place / "root", place / "packages"
+    packages.mkdir()
+    say("making the host image: Debian's base system")
+    _run(["debootstrap", "--variant=minbase", f"--include={_BASE}", RELEASE, str(root)])
+
+    def chroot(*argv: str) -> None:
+        _run(["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", *argv])
+
+    say("making the host image: cloud-init")
+    # Nothing may start in a chroot.
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    chroot("apt-get", "update")
+    chroot("apt-get", "install", "-y", "--no-install-recommends", *_INSTALLED)
+    policy.unlink()
+
+    say("making the host image: the packages that user-data installs")
+    chroot("apt-get", "clean")
+    chroot("apt-get", "install", "-y", "--no-install-recommends", "--download-only", *_OFFERED)
+    for package in (root / "var/cache/apt/archives").glob("*.deb"):
+        package.rename(packages / package.name)
+    with (packages / "Packages").open("wb") as index:
+        subprocess.run(["apt-ftparchive", "packages", "."], cwd=packages, check=True, stdout=index)
+    _configure(root)
+
+    unpacked = place / "busybox"
+    _run(["dpkg-deb", "-x", str(next(packages.glob("busybox-static_*.deb"))), str(unpacked)])
+    with tarfile.open(place / "busybox.tar", "w") as tar:
+        tar.add(unpacked / "bin/busybox", "bin/busybox")
+        for name in ("sh", "sleep", "wget", "nc", "echo", "ping", "ip"):
+            link = tarfile.TarInfo(f"bin/{name}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    _run(["dpkg-deb", "-x", str(next(packages.glob("docker.io_*.deb"))), str(place / "docker-cli")])
+
+
+def _configure(root: Path) -> None:
+    shutil.rmtree(root / "var/lib/apt/lists")
+    (root / "var/lib/apt/lists").mkdir()
+    (root / "etc/apt/sources.list").write_text(f"deb [trusted=yes] http://{MIRROR_NAME}/ ./\n")
+    (root / "etc/cloud/cloud.cfg.d/99_lab.cfg").write_text(_CLOUD_CONFIG)
+    # A Xen instance says in this file of the kernel's that it is one of EC2; cloud-init then asks by IMDSv2. This
+    # kernel has no such file, so cloud-init reads it from /etc.
+    (root / "etc/hypervisor-uuid").write_text("ec2f0000-0000-4000-8000-000000000000\n")
+    datasource = root / "usr/lib/python3/dist-packages/cloudinit/sources/DataSourceEc2.py"
+    text = datasource.read_text()
+    assert "/sys/hypervisor/uuid" in text
+    datasource.write_text(text.replace("/sys/hypervisor/uuid", "/etc/hypervisor-uuid"))
+    # The lab gives the interface its address before the machine boots, and has no DHCP server.
+    (root / "usr/sbin/dhclient").unlink()
+    # The cloud image enables the datasource without asking the firmware, which a container does not have.
+    (root / "etc/cloud/ds-identify.cfg").write_text("policy: enabled\n")
+    (root / "etc/machine-id").write_text("")
+    (root / "etc/resolv.conf").unlink(missing_ok=True)
+    (root / "etc/resolv.conf").write_text("")
+    # Names come from /etc/hosts: there is no resolver to wait for.
+    names = root / "etc/nsswitch.conf"
+    names.write_text(re.sub(r"(?m)^hosts:.*$", "hosts: files", names.read_text()))
+    for unit in ("getty@tty1.service", "console-getty.service", "apt-daily.timer", "apt-daily-upgrade.timer"):
+        (root / "etc/systemd/system" / unit).unlink(missing_ok=True)
+        (root / "etc/systemd/system" / unit).symlink_to("/dev/null")
+
+
+def _run(argv: list[str]) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(argv)} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+if __name__ == "__main__":
+    if absent := missing_tools():
+        sys.exit(f"the host image needs: apt-get install {' '.join(absent)}")
+    ensure(lambda message: print(message, flush=True))

@@ -1,0 +1,163 @@
+"""The lab's wires: namespaces for a router, clients inside and outside the trusted networks, and each booted host.
+
+Nothing here touches a network that the lab did not make. Every namespace carries the lab's prefix and is removed at
+the end; what a killed run left behind is removed by the next one.
+"""
+
+import ctypes
+import ipaddress
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+PREFIX = "dockerhost-lab"
+METADATA_IPV4 = "169.254.169.254"
+METADATA_IPV6 = "fd00:ec2::254"
+
+_NAMESPACES = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
+_Result = TypeVar("_Result")
+
+
+def ip(*argv: str, namespace: str | None = None) -> None:
+    command = ["ip", *(["-n", namespace] if namespace else []), *argv]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+def run_in(namespace: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command in a namespace, as a process of that host would."""
+    command = ["ip", "netns", "exec", namespace, *argv]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+def within(namespace: str, function: Callable[[], _Result]) -> _Result:
+    """Call a function whose sockets belong to a namespace, in a thread of its own."""
+    results: list[_Result] = []
+    errors: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            with (_NAMESPACES / namespace).open() as file:
+                if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), f"setns {namespace}")
+            results.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def _ours() -> list[str]:
+    return sorted(p.name for p in _NAMESPACES.glob(f"{PREFIX}-*")) if _NAMESPACES.exists() else []
+
+
+def _owner_alive(name: str) -> bool:
+    pid = name.removeprefix(PREFIX + "-").split("-")[0]
+    return Path(f"/proc/{pid}").exists()
+
+
+def clean(everything: bool = False) -> list[str]:
+    """Remove the namespaces of runs that are no more (of every run, if asked); returns their names."""
+    removed = [name for name in _ours() if everything or not _owner_alive(name)]
+    for name in removed:
+        ip("netns", "delete", name)
+    return removed
+
+
+class Network:
+    """A router with two clients; hosts are wired to it as they boot."""
+
+    def __init__(self, trusted: str = "10.0.5.20/24", outside: str = "10.0.6.20/24") -> None:
+        clean()
+        self._prefix = f"{PREFIX}-{os.getpid()}-{os.urandom(2).hex()}"
+        self._wires: dict[str, int] = {}
+        self.router = self._namespace("router")
+        for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
+            run_in(self.router, ["sysctl", "-qw", f"{key}=1"])
+        ip("address", "add", f"{METADATA_IPV4}/32", "dev", "lo", namespace=self.router)
+        ip("address", "add", f"{METADATA_IPV6}/128", "dev", "lo", "nodad", namespace=self.router)
+        self.trusted = self.client("trusted", trusted, "2001:db8:5::20/64")
+        self.outside = self.client("outside", outside, "2001:db8:6::20/64")
+
+    def __enter__(self) -> "Network":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for name in _ours():
+            if name.startswith(self._prefix):
+                ip("netns", "delete", name)
+
+    def _namespace(self, role: str) -> str:
+        name = f"{self._prefix}-{role}"
+        ip("netns", "add", name)
+        ip("link", "set", "lo", "up", namespace=name)
+        return name
+
+    def client(self, role: str, *addresses: str) -> str:
+        """A namespace with these addresses (with prefix length), and the router as its gateway."""
+        name = self._namespace(role)
+        self._wire(name, "eth0", addresses)
+        return name
+
+    def add_address(self, namespace: str, address: str) -> None:
+        """One more address for a client, which the router routes to it."""
+        interface = ipaddress.ip_interface(address)
+        ip("address", "add", str(interface.ip), "dev", "eth0", *_nodad(interface), namespace=namespace)
+        ip("route", "replace", str(interface.ip), "dev", f"to{self._wires[namespace]}", namespace=self.router)
+
+    def host(self, private_ip: str, subnet: str, ipv6: Sequence[str] = ()) -> str:
+        """A fresh namespace for one boot of a host, with its network interface `ens5` as EC2 would attach it."""
+        length = ipaddress.ip_network(subnet).prefixlen
+        name = self._namespace(f"host{len(self._wires)}")
+        self._wire(name, "ens5", [f"{private_ip}/{length}", *(f"{address}/64" for address in ipv6)])
+        return name
+
+    def remove(self, namespace: str) -> None:
+        if namespace in _ours():
+            ip("netns", "delete", namespace)
+
+    def _wire(self, name: str, device: str, addresses: Sequence[str]) -> None:
+        self._wires[name] = len(self._wires)
+        end = f"to{self._wires[name]}"
+        ip("link", "add", end, "type", "veth", "peer", "name", device, "netns", name, namespace=self.router)
+        ip("link", "set", end, "up", namespace=self.router)
+        ip("link", "set", device, "up", namespace=name)
+        for address in addresses:
+            interface = ipaddress.ip_interface(address)
+            gateway = interface.network.network_address + 1
+            length = interface.network.prefixlen
+            ip("address", "add", f"{gateway}/{length}", "dev", end, *_nodad(interface), namespace=self.router)
+            ip("address", "add", address, "dev", device, *_nodad(interface), namespace=name)
+            ip("route", "replace", "default", "via", str(gateway), "dev", device, namespace=name)
+
+
+def _nodad(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> list[str]:
+    return ["nodad"] if interface.version == 6 else []
+
+
+def listen_in(namespace: str, address: str, port: int) -> socket.socket:
+    """A listening TCP socket that belongs to a namespace, for a server in this process."""
+
+    def make() -> socket.socket:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        server = socket.socket(family)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((address, port))
+        server.listen(128)
+        return server
+
+    return within(namespace, make)
