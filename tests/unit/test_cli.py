@@ -313,6 +313,13 @@ def test_a_terminal_gets_no_archive(stand: Stand, api: Api) -> None:
     assert b"holds a private key, which is not printed; pipe it" in done.stderr
 
 
+def test_json_needs_a_file_to_describe(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    assert "holds a private key, which is not printed; pipe it" in refused(
+        stand.aws_docker("context", "--json")
+    )
+
+
 @pytest.mark.parametrize(
     ("environment", "first"),
     [

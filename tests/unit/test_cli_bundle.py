@@ -150,8 +150,17 @@ def test_an_interrupted_run_leaves_no_half_file_and_is_taken_up(
 
 
 @pytest.mark.usefixtures("umask")
-def test_a_new_file_is_private(tmp_path: Path) -> None:
+def test_a_new_file_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_first: list[int] = []
+    chmod = Path.chmod
+
+    def watched(self: Path, wanted: int) -> None:
+        at_first.append(mode(self))
+        chmod(self, wanted)
+
+    monkeypatch.setattr(Path, "chmod", watched)
     write_new(tmp_path / "context.tar", b"archive")
+    assert [bits & 0o177 for bits in at_first] == [0]
     assert mode(tmp_path / "context.tar") == 0o600
 
 
