@@ -86,9 +86,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark by folder, and let one worker run all of a costly file's tests: they share an engine or a host."""
+    """Mark by folder, and let one worker run all of a costly folder's tests: they share an engine or a network."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
+            item.add_marker(pytest.mark.xdist_group(folder))
