@@ -24,8 +24,14 @@ REGION = "eu-central-1"
 IMAGE_PARAMETERS = {
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": ("al2023", "arm64"),
-    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": ("ubuntu-24.04", "x86_64"),
-    "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id": ("ubuntu-24.04", "arm64"),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": (
+        "ubuntu-24.04",
+        "x86_64",
+    ),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id": (
+        "ubuntu-24.04",
+        "arm64",
+    ),
     "/aws/service/debian/release/12/latest/amd64": ("debian-12", "x86_64"),
     "/aws/service/debian/release/12/latest/arm64": ("debian-12", "arm64"),
     "/aws/service/debian/release/13/latest/amd64": ("debian-13", "x86_64"),
@@ -88,7 +94,9 @@ class Cloud:
     def publish_image(self, name: str, architecture: str) -> str:
         """A newer image of an operating system: the newest is the one that its parameter names."""
         ec2 = self.client("ec2")
-        count = len(ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{name}-{architecture}-*"]}])["Images"])
+        count = len(
+            ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{name}-{architecture}-*"]}])["Images"]
+        )
         image = ec2.register_image(
             Name=f"{name}-{architecture}-{count:04}", Architecture=architecture, RootDeviceName="/dev/xvda"
         )

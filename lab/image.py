@@ -76,7 +76,9 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
             building.rename(place)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    return Image(place / "root", place / "packages", place / "busybox.tar", place / "docker-cli" / "usr/bin/docker")
+    return Image(
+        place / "root", place / "packages", place / "busybox.tar", place / "docker-cli" / "usr/bin/docker"
+    )
 
 
 def _build(place: Path, say: Callable[[str], None]) -> None:

@@ -32,7 +32,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def About(self, request: Any, context: Any) -> Any:
         python = _python(request.info)
         shown = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)
-        return language_pb2.AboutResponse(executable=python, version=shown.stdout.removeprefix("Python ").strip())
+        return language_pb2.AboutResponse(
+            executable=python, version=shown.stdout.removeprefix("Python ").strip()
+        )
 
     def GetRequiredPackages(self, request: Any, context: Any) -> Any:
         # Each resource names its plugin's version; the engine need not know them before the program runs.
@@ -77,7 +79,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         request.args.insert(0, _engine_address())
         answer, other_end = os.pipe()
         command = [_python(request.info), "-u", __file__, "--program", str(other_end)]
-        program = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[other_end], cwd=request.pwd or None)
+        program = subprocess.Popen(
+            command, stdin=subprocess.PIPE, pass_fds=[other_end], cwd=request.pwd or None
+        )
         context.add_callback(lambda: program.poll() is None and program.terminate())
         os.close(other_end)
         assert program.stdin is not None
@@ -101,7 +105,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             command += ["-m", "pulumi.run.plugin", request.name, *request.args]
         environment = {**os.environ, **dict(pair.split("=", 1) for pair in request.env)}
         plugin = subprocess.Popen(
-            command, cwd=request.pwd or directory, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command,
+            cwd=request.pwd or directory,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
         context.add_callback(lambda: plugin.poll() is None and plugin.terminate())
         assert plugin.stdout is not None

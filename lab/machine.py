@@ -81,7 +81,9 @@ class Machine:
         self.instance_id = instance_id
         self.network = wires
         self._base = base
-        instance = cloud.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+        instance = cloud.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0][
+            "Instances"
+        ][0]
         interface = instance["NetworkInterfaces"][0]
         subnet = cloud.client("ec2").describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"][0]
         self.private_ip: str = interface["PrivateIpAddress"]
@@ -186,7 +188,9 @@ class Machine:
         self._nspawn = None
         root = self._directory / "root"
         until = time.monotonic() + 10
-        while subprocess.run(["umount", str(root)], capture_output=True).returncode and time.monotonic() < until:
+        while (
+            subprocess.run(["umount", str(root)], capture_output=True).returncode and time.monotonic() < until
+        ):
             time.sleep(0.1)
         self.network.remove(self.namespace)
 
@@ -209,6 +213,11 @@ class Machine:
                 return pid
             todo += map(int, children.split())
         return None
+
+    @property
+    def root(self) -> Path:
+        """The machine's disk, as seen from outside."""
+        return self._directory / "root"
 
     # Disks
 
@@ -243,7 +252,9 @@ class Machine:
             timeout=timeout,
         )
         if check and done.returncode:
-            raise RuntimeError(f"{' '.join(argv)} exited {done.returncode}:\n{done.stdout[-800:]}{done.stderr[-800:]}")
+            raise RuntimeError(
+                f"{' '.join(argv)} exited {done.returncode}:\n{done.stdout[-800:]}{done.stderr[-800:]}"
+            )
         return done
 
     def read(self, path: str) -> str:

@@ -65,10 +65,16 @@ class Surroundings:
             server.shutdown()
             server.server_close()
 
-    def _serve(self, listener: socket.socket, handler: type[BaseHTTPRequestHandler], tls: bool = False) -> None:
+    def _serve(
+        self, listener: socket.socket, handler: type[BaseHTTPRequestHandler], tls: bool = False
+    ) -> None:
         server = _Server(listener.getsockname()[:2], handler, bind_and_activate=False)
         server.socket.close()
-        server.socket = self._context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False) if tls else listener
+        server.socket = (
+            self._context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
+            if tls
+            else listener
+        )
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
         self._servers.append(server)
@@ -88,7 +94,9 @@ class Surroundings:
         if profile is None or "role" in self.faults:
             return None
         name = profile["Arn"].rsplit("/", 1)[1]
-        roles = self.cloud.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]
+        roles = self.cloud.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"][
+            "Roles"
+        ]
         return roles[0]["RoleName"] if roles else None
 
     def credentials(self, role: str) -> dict[str, str]:
@@ -96,7 +104,9 @@ class Surroundings:
         if "ec2.amazonaws.com" not in json.dumps(found["AssumeRolePolicyDocument"]):
             return {"Code": "InvalidUserDataRequest", "Message": "EC2 cannot assume the role"}
         arn = found["Arn"]
-        made = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName=self.instance_id)["Credentials"]
+        made = self.cloud.client("sts").assume_role(RoleArn=arn, RoleSessionName=self.instance_id)[
+            "Credentials"
+        ]
         self._issued[made["AccessKeyId"]] = (role, made["SecretAccessKey"], made["SessionToken"])
         return {
             "Code": "Success",
@@ -125,7 +135,10 @@ class Surroundings:
         request = AWSRequest("POST", f"https://{signed.pop('host')}/", signed, body)
         request.context["timestamp"] = signed["x-amz-date"]
         signer = SigV4Auth(Credentials(match[1], secret, token), "ssm", self.cloud.region)
-        if signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request) != match[5]:
+        if (
+            signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
+            != match[5]
+        ):
             raise PermissionError("the request signature we calculated does not match")
         if signed["x-amz-target"] != "AmazonSSM.GetParameter":
             raise PermissionError(f"{role} may not call {signed['x-amz-target']}")
@@ -136,7 +149,9 @@ class Surroundings:
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
             for statement in document["Statement"]:
-                actions, resources = ([v] if isinstance(v, str) else v for v in (statement["Action"], statement["Resource"]))
+                actions, resources = (
+                    [v] if isinstance(v, str) else v for v in (statement["Action"], statement["Resource"])
+                )
                 if (
                     statement["Effect"] == "Allow"
                     and any(fnmatch.fnmatchcase("ssm:GetParameter", action) for action in actions)
@@ -163,12 +178,18 @@ class Surroundings:
                 "availability-zone": instance["Placement"]["AvailabilityZone"],
             },
             "services": {"domain": "amazonaws.com", "partition": "aws"},
-            "network": {"interfaces": {"macs": {mac: {"local-ipv4s": interface["PrivateIpAddress"], "mac": mac}}}},
+            "network": {
+                "interfaces": {"macs": {mac: {"local-ipv4s": interface["PrivateIpAddress"], "mac": mac}}}
+            },
         }
         role = self.role()
         if role is not None:
             tree["iam"] = {"security-credentials": {role: lambda: json.dumps(self.credentials(role))}}
-        identity = {"instanceId": self.instance_id, "region": self.cloud.region, "imageId": instance["ImageId"]}
+        identity = {
+            "instanceId": self.instance_id,
+            "region": self.cloud.region,
+            "imageId": instance["ImageId"],
+        }
         return {"meta-data": tree, "dynamic": {"instance-identity": {"document": json.dumps(identity)}}}
 
 
@@ -230,7 +251,9 @@ def _metadata(around: Surroundings) -> type[BaseHTTPRequestHandler]:
             if callable(node):
                 node = node()
             if isinstance(node, dict):
-                node = "\n".join(name + ("/" if isinstance(value, dict) else "") for name, value in node.items())
+                node = "\n".join(
+                    name + ("/" if isinstance(value, dict) else "") for name, value in node.items()
+                )
             return self.answer(200, str(node).encode())
 
     return Metadata
@@ -252,12 +275,16 @@ def _parameter_store(around: Surroundings) -> type[BaseHTTPRequestHandler]:
                 name = around.authorised(self.headers, body)
                 answer = around.cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)
                 parameter = {"Name": name, "Value": around.document or answer["Parameter"]["Value"]}
-                return self.answer(200, json.dumps({"Parameter": parameter}).encode(), "application/x-amz-json-1.1")
+                return self.answer(
+                    200, json.dumps({"Parameter": parameter}).encode(), "application/x-amz-json-1.1"
+                )
             except PermissionError as error:
                 reason = json.dumps({"__type": "AccessDeniedException", "Message": str(error)})
                 return self.answer(400, reason.encode(), "application/x-amz-json-1.1")
             except ClientError as error:
-                return self.answer(400, json.dumps(error.response["Error"]).encode(), "application/x-amz-json-1.1")
+                return self.answer(
+                    400, json.dumps(error.response["Error"]).encode(), "application/x-amz-json-1.1"
+                )
 
     return ParameterStore
 
@@ -276,7 +303,9 @@ def _mirror(around: Surroundings) -> type[BaseHTTPRequestHandler]:
 def _authority(host: str) -> tuple[str, ssl.SSLContext]:
     """A CA for the host's trust store, and a server context with a certificate for `host`."""
 
-    def sign(subject: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: Any, ca: bool) -> x509.Certificate:
+    def sign(
+        subject: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: Any, ca: bool
+    ) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateBuilder()

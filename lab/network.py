@@ -119,6 +119,10 @@ class Network:
         ip("address", "add", str(interface.ip), "dev", "eth0", *_nodad(interface), namespace=namespace)
         ip("route", "replace", str(interface.ip), "dev", f"to{self._wires[namespace]}", namespace=self.router)
 
+    def remove_address(self, namespace: str, address: str) -> None:
+        ip("route", "delete", address, namespace=self.router)
+        ip("address", "delete", address, "dev", "eth0", namespace=namespace)
+
     def host(self, private_ip: str, subnet: str, ipv6: Sequence[str] = ()) -> str:
         """A fresh namespace for one boot of a host, with its network interface `ens5` as EC2 would attach it."""
         length = ipaddress.ip_network(subnet).prefixlen

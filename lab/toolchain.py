@@ -68,7 +68,15 @@ def _build() -> Path:
     # Under another name until it is whole: an interrupted build leaves nothing that looks finished.
     unfinished = target.with_name(f"pulumi.{os.getpid()}")
     _say(f"building the Pulumi CLI {VERSION} from its Go modules: about five minutes, once")
-    command = [go, "build", "-v", "-o", str(unfinished), "-ldflags", f"-s -w -X {_VERSION_VARIABLE}={VERSION}"]
+    command = [
+        go,
+        "build",
+        "-v",
+        "-o",
+        str(unfinished),
+        "-ldflags",
+        f"-s -w -X {_VERSION_VARIABLE}={VERSION}",
+    ]
     try:
         _run([*command, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"])
         unfinished.rename(target)
@@ -79,7 +87,9 @@ def _build() -> Path:
 
 def _run(command: list[str]) -> None:
     """Runs Go's build, and says every 20 seconds how far it is; raises Missing with the last lines of its output."""
-    build = subprocess.Popen(command, cwd=_MODULE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    build = subprocess.Popen(
+        command, cwd=_MODULE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     lines: list[str] = []
     assert build.stdout is not None
     reader = threading.Thread(target=lines.extend, args=(build.stdout,), daemon=True)

@@ -290,7 +290,7 @@ chain forward {
 type filter hook forward priority -10; policy accept;
 ip daddr 169.254.169.254 drop
 ip6 daddr fd00:ec2::254 drop
-ct status dnat meta l4proto tcp ct original proto-dst { 2375, 2376 } drop
+ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
 }
 }
 """

@@ -1,0 +1,288 @@
+"""Booted hosts for tests: one that is ready and shared, and fresh ones for what must go wrong."""
+
+import json
+import secrets
+import socket
+import ssl
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aws_docker import daemon, networks, userdata
+from lab import image, machine, network
+from lab.cloud import Cloud
+
+from tests.host import certs
+
+TRUSTED_NETWORK = "10.0.5.0/24"
+
+
+@pytest.fixture(scope="session")
+def cloud(requires: Callable[..., None]) -> Iterator[Cloud]:
+    requires("nspawn", "nft", "ip", "docker-cli")
+    with Cloud() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def base() -> image.Image:
+    return image.ensure(print)
+
+
+@pytest.fixture(scope="session")
+def wires(cloud: Cloud) -> Iterator[network.Network]:
+    machine.clean()
+    with network.Network(trusted="10.0.5.20/24", outside="10.0.6.20/24") as made:
+        yield made
+
+
+@dataclass
+class Deployment:
+    """What the component would have made in the cloud for one host, with a configuration that tests can change."""
+
+    cloud: Cloud
+    wires: network.Network
+    base: image.Image
+    clients: tuple[str, ...] = ("alice", "bob")
+    trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
+    volume: str | None = None
+    ipv6: bool = False
+    daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        self.name = f"configuration-{secrets.token_hex(4)}"
+        ec2 = self.cloud.client("ec2")
+        subnet = ec2.describe_subnets()["Subnets"][0]
+        self.interface = ec2.create_network_interface(SubnetId=subnet["SubnetId"])["NetworkInterface"]
+        self.address: str = self.interface["PrivateIpAddress"]
+        self.server_ca = certs.authority("server CA")
+        self.client_cas = {name: certs.authority(f"{name} CA") for name in self.clients}
+        self.certificates = {name: certs.leaf(ca, [certs.CLIENT]) for name, ca in self.client_cas.items()}
+        self.server = self.new_server_certificate()
+        self._grant()
+
+    def new_server_certificate(self, **changes: Any) -> certs.Certificate:
+        return certs.leaf(self.server_ca, [certs.SERVER], [self.address, "127.0.0.1"], **changes)
+
+    def document(self, **changes: Any) -> str:
+        bip, pools = networks.container_address_pools(["172.31.0.0/16", *self.trusted])
+        arguments: dict[str, Any] = {
+            "daemon": daemon.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
+            "listen": [self.address] if self.trusted else [],
+            "trusted": self.trusted,
+            "server_key": self.server.key_pem,
+            "server_certificate": self.server.pem,
+            "client_authorities": [ca.pem for ca in self.client_cas.values()],
+            **changes,
+        }
+        return userdata.configuration_document(**arguments)
+
+    def publish(self, document: str | None = None) -> None:
+        """Put a configuration document into Parameter Store."""
+        self.cloud.client("ssm").put_parameter(
+            Name=self.name,
+            Type="SecureString",
+            Value=self.document() if document is None else document,
+            Tier="Intelligent-Tiering",
+            Overwrite=True,
+        )
+
+    def user_data(self) -> str:
+        return userdata.user_data("debian-12", parameter=self.name, volume_id=self.volume)
+
+    def instance(self, user_data: str | None = None) -> str:
+        ec2 = self.cloud.client("ec2")
+        image_id = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+        started = ec2.run_instances(
+            ImageId=image_id,
+            MinCount=1,
+            MaxCount=1,
+            InstanceType="t3.medium",
+            UserData=user_data or self.user_data(),
+            IamInstanceProfile={"Name": self.name},
+            NetworkInterfaces=[
+                {"DeviceIndex": 0, "NetworkInterfaceId": self.interface["NetworkInterfaceId"]}
+            ],
+        )
+        return started["Instances"][0]["InstanceId"]
+
+    def machine(self, user_data: str | None = None) -> machine.Machine:
+        return machine.Machine(self.cloud, self.instance(user_data), self.wires, self.base)
+
+    def _grant(self) -> None:
+        iam = self.cloud.client("iam")
+        account = self.cloud.client("sts").get_caller_identity()["Account"]
+        arn = f"arn:aws:ssm:{self.cloud.region}:{account}:parameter/{self.name}"
+        principal = {
+            "Effect": "Allow",
+            "Principal": {"Service": "ec2.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+        allowed = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn}
+        iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps({"Statement": [principal]}))
+        iam.put_role_policy(
+            RoleName=self.name,
+            PolicyName="it",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+        )
+        iam.create_instance_profile(InstanceProfileName=self.name)
+        iam.add_role_to_instance_profile(InstanceProfileName=self.name, RoleName=self.name)
+
+
+@dataclass
+class Host:
+    """A booted host, and what clients see of it."""
+
+    deployment: Deployment
+    machine: machine.Machine
+
+    @property
+    def address(self) -> str:
+        return self.deployment.address
+
+    def restart(self) -> bool:
+        """Whether dockerd starts again, through the gate."""
+        self.machine.run(["systemctl", "reset-failed", "docker.service", "docker.socket"], check=False)
+        return self.machine.run(["systemctl", "restart", "docker.service"], check=False).returncode == 0
+
+    def sync(self) -> str:
+        """Have the host fetch its configuration now; returns what went wrong, if anything."""
+        done = self.machine.run(["/usr/local/sbin/dockerhost", "sync"], check=False)
+        return "" if done.returncode == 0 else done.stdout
+
+    def ping(
+        self, client: certs.Certificate | str | None = "alice", source: str | None = None, **how: Any
+    ) -> str:
+        """What /_ping answers a client: `200`, `400`, `refused`, `timeout`, `reset`, or the TLS alert."""
+        certificate = self.deployment.certificates[client] if isinstance(client, str) else client
+        namespace = source or self.deployment.wires.trusted
+        return network.within(
+            namespace, lambda: ping(self.address, certificate, self.deployment.server_ca, **how)
+        )
+
+    def port(self, port: int, source: str | None = None, address: str | None = None) -> str:
+        """`open`, `refused` or `timeout`, from a namespace (the trusted client's)."""
+        namespace = source or self.deployment.wires.trusted
+        return network.within(namespace, lambda: connect(address or self.address, port))
+
+    def assert_nothing_open(self) -> None:
+        """2375 is closed from everywhere, and 2376 guarded or closed, whatever has been done to the host."""
+        wires = self.deployment.wires
+        attempts = [
+            attempt
+            for namespace in (wires.trusted, wires.outside, self.machine.namespace)
+            for attempt in (
+                lambda source=namespace: self.port(2375, source) == "open",
+                lambda source=namespace: self.ping(None, source) == "200",
+                lambda source=namespace: self.ping(None, source, tls=False) == "200",
+            )
+        ]
+        attempts.append(lambda: self.ping("alice", wires.outside) == "200")
+        with ThreadPoolExecutor(len(attempts)) as pool:
+            assert not any(pool.map(lambda attempt: attempt(), attempts))
+
+    def assert_closed(self) -> None:
+        self.assert_nothing_open()
+        assert self.ping() != "200"
+
+    def assert_serving(self) -> None:
+        self.assert_nothing_open()
+        assert self.ping() == "200"
+
+
+def connect(address: str, port: int, timeout: float = 0.7, source: str | None = None) -> str:
+    try:
+        with socket.create_connection((address, port), timeout, (source, 0) if source else None):
+            return "open"
+    except TimeoutError:
+        return "timeout"
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+
+
+def ping(
+    address: str,
+    client: certs.Certificate | None,
+    server_ca: certs.Certificate | None,
+    *,
+    tls: bool = True,
+    port: int = 2376,
+    version: ssl.TLSVersion | None = None,
+    ciphers: str | None = None,
+) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if server_ca is not None:
+        context.load_verify_locations(cadata=server_ca.pem)
+    else:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if version is not None:
+        context.set_ciphers("DEFAULT@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = version
+    if ciphers is not None:
+        context.set_ciphers(ciphers)
+    if client is not None:
+        with tempfile.NamedTemporaryFile("w") as file:
+            file.write(client.pem + client.key_pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+    try:
+        with socket.create_connection((address, port), timeout=1.5) as plain:
+            with context.wrap_socket(plain, server_hostname=address) if tls else plain as link:
+                link.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+                answer = link.recv(200)
+    except TimeoutError:
+        return "timeout"
+    except ConnectionRefusedError:
+        return "refused"
+    except ConnectionError:
+        return "reset"
+    except ssl.SSLError as error:
+        return error.reason or "reset"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/") else "nothing"
+
+
+@pytest.fixture(scope="session")
+def deployment(cloud: Cloud, wires: network.Network, base: image.Image) -> Deployment:
+    made = Deployment(cloud, wires, base)
+    made.publish()
+    return made
+
+
+@pytest.fixture(scope="session")
+def host(deployment: Deployment) -> Iterator[Host]:
+    """A host that is ready. Tests leave it as they found it."""
+    with deployment.machine() as booted:
+        booted.wait_ready()
+        ready = Host(deployment, booted)
+        load_busybox(ready)
+        yield ready
+
+
+def load_busybox(host: Host) -> None:
+    """The one image that containers run in tests, from a local tarball."""
+    tarball = host.machine.root / "root/busybox.tar"
+    tarball.write_bytes(host.deployment.base.busybox.read_bytes())
+    host.machine.run(["docker", "import", "/root/busybox.tar", "busybox"])
+
+
+@pytest.fixture
+def fresh(cloud: Cloud, wires: network.Network, base: image.Image) -> Iterator[Callable[..., Host]]:
+    """Makes hosts of a test's own, as yet not booted; `boot` is the test's to call."""
+    made: list[Host] = []
+
+    def make(user_data: str | None = None, document: str | None = None, **changes: Any) -> Host:
+        deployment = Deployment(cloud, wires, base, **changes)
+        deployment.publish(document)
+        made.append(Host(deployment, deployment.machine(user_data)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.machine.stop()

@@ -1,0 +1,74 @@
+"""What a host is told: parsed back, as cloud-init would."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+import yaml
+from aws_docker import userdata
+from aws_docker.errors import InvalidInput
+
+EVERY_OS = sorted(userdata.INSTALL)
+
+
+def files_of(text: str) -> dict[str, dict[str, Any]]:
+    assert text.startswith("#cloud-config\n")
+    return {entry["path"]: entry for entry in yaml.safe_load(text)["write_files"]}
+
+
+@pytest.mark.parametrize("os", EVERY_OS)
+def test_the_host_is_told_where_its_configuration_stands(os: str) -> None:
+    written = files_of(userdata.user_data(os, parameter="build-configuration-1a2b3c4"))
+    host = json.loads(written["/etc/dockerhost/host.json"]["content"])
+    assert host["parameter"] == "build-configuration-1a2b3c4"
+    assert [tool for tool, _ in host["install"]] == ["nft", "openssl", "dockerd"], (
+        "the firewall comes before Docker"
+    )
+    agent = written["/usr/local/sbin/dockerhost"]
+    assert agent["encoding"] == "gz+b64"
+    assert gzip.decompress(base64.b64decode(agent["content"])).startswith(b"#!/usr/bin/python3 -I\n")
+
+
+@pytest.mark.parametrize("os", EVERY_OS)
+def test_user_data_is_the_same_each_time(os: str) -> None:
+    assert userdata.user_data(os, parameter="p", volume_id="vol-1") == userdata.user_data(
+        os, parameter="p", volume_id="vol-1"
+    )
+
+
+def test_the_only_command_starts_the_strict_program() -> None:
+    commands = yaml.safe_load(userdata.user_data("debian-12", parameter="p"))["runcmd"]
+    assert commands == [
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "enable", "--now", "dockerhost-bootstrap.service"],
+    ]
+
+
+def test_a_document_in_user_data_is_for_root_only() -> None:
+    text = userdata.configuration_document(daemon={"icc": False})
+    entry = files_of(userdata.user_data("debian-12", document=text))[userdata.DOCUMENT_PATH]
+    assert entry["permissions"] == "0400"
+    assert json.loads(entry["content"]) == json.loads(text)
+
+
+def test_a_local_document_holds_no_tls_material() -> None:
+    assert set(json.loads(userdata.configuration_document(daemon={}))) == {
+        "version",
+        "listen",
+        "trusted",
+        "daemon",
+    }
+
+
+def test_user_data_over_the_limit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"key_delivery.*16384.*Parameter Store"):
+        userdata.user_data("debian-12", document="x" * 8000)
+
+
+def test_a_document_over_the_limit_is_refused() -> None:
+    with pytest.raises(InvalidInput, match=r"clients.*8192"):
+        userdata.configuration_document(
+            daemon={}, listen=["10.0.5.10"], trusted=["10.0.5.0/24"], client_authorities=["x" * 600] * 14
+        )
