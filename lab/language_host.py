@@ -4,8 +4,10 @@ It runs programs, policy packs and component plugins with the Python of their `v
 one that runs the lab. Programs do not depend on it: where the real one is on PATH, that is used.
 """
 
+import contextlib
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -172,17 +174,20 @@ def _python(info: Any) -> str:
 
 def main() -> None:
     if "--program" in sys.argv:
-        request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
-        answer = run_program(request)
+        # An interrupt is the engine's to handle: it then ends the program.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         with os.fdopen(int(sys.argv[-1]), "wb") as result:
-            result.write(answer.SerializeToString())
+            request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
+            result.write(run_program(request).SerializeToString())
         return
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    server.wait_for_termination()
+    # The engine ends its language hosts by an interrupt.
+    with contextlib.suppress(KeyboardInterrupt):
+        server.wait_for_termination()
 
 
 if __name__ == "__main__":

@@ -302,7 +302,7 @@ class DockerHost(pulumi.ComponentResource):
             args.get("additional_hostnames") or [],
             interface.private_dns_name,
             public_ip.public_dns if public_ip else None,
-        ).apply(lambda found: _present(*cast(list[str], found[0]), found[1], found[2], "localhost"))
+        ).apply(lambda found: _present(*cast(list[str], found[0]), cast(str, found[1]), cast(str, found[2]), "localhost"))
         server = certificates.server(self._name, policy, addresses, hostnames, self._child)
         clients = {
             client: certificates.client(self._name, client, policy, self._child)

@@ -200,7 +200,12 @@ def _class_text(text: str, name: str) -> str:
 
 
 def _wire_names(class_text: str) -> dict[str, str]:
-    getters = re.findall(r'@pulumi\.getter(?:\(name="(\w+)"\))?\n    def (\w+)\(self\)', class_text)
+    # Between the two may stand that the argument is deprecated.
+    getters = re.findall(
+        r'@pulumi\.getter(?:\(name="(\w+)"\))?\n(?:    @_utilities\.deprecated\(""".*?"""\)\n)?    def (\w+)\(self\)',
+        class_text,
+        re.DOTALL,
+    )
     return {snake: camel or snake for camel, snake in getters}
 
 

@@ -518,7 +518,9 @@ class NetworkInterface(AwsKind):
     def delete(self, identity: str, state: State) -> None:
         now = self.read(identity, state)
         for attachment in now["attachments"] if now else []:
-            self.api.ec2.detach_network_interface(AttachmentId=attachment["attachmentId"], Force=True)
+            # Moto leaves a terminated instance its interface.
+            if attached_to_living_instance(self.api, attachment["instance"]):
+                self.api.ec2.detach_network_interface(AttachmentId=attachment["attachmentId"], Force=True)
         found(lambda: self.api.ec2.delete_network_interface(NetworkInterfaceId=identity))
 
     def _ipv6(self, identity: str, state: State, inputs: Inputs) -> None:
@@ -646,6 +648,12 @@ class EipAssociation(AwsKind):
 
     def delete(self, identity: str, state: State) -> None:
         found(lambda: self.api.ec2.disassociate_address(AssociationId=identity))
+
+
+def attached_to_living_instance(api: Any, instance: str) -> bool:
+    answer = found(lambda: api.ec2.describe_instances(InstanceIds=[instance]))
+    instances = [i for r in (answer or {}).get("Reservations", []) for i in r["Instances"]]
+    return bool(instances) and instances[0]["State"]["Name"] not in ("terminated", "shutting-down")
 
 
 def _entry(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,22 @@
+"""Serves one of the stand-ins, by name."""
+
+import sys
+
+from lab.providers.plugin import Plugin, serve
+
+
+def main(name: str) -> None:
+    # Each is a process of its own, and loads only what it serves.
+    if name == "aws":
+        from lab.providers.aws import compute, functions, identity, networks, security_groups
+        from lab.providers.aws.api import Api
+
+        kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
+        serve(Plugin("aws", kinds, functions.FUNCTIONS, Api))
+    else:
+        from lab.providers import tls
+
+        serve(Plugin("tls", tls.KINDS, {}, lambda _: None))
+
+
+main(sys.argv[1])
