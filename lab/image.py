@@ -50,6 +50,7 @@ class Image:
     packages: Path
     busybox: Path
     docker_cli: Path
+    system: str = "debian-12"
 
 
 def cache() -> Path:

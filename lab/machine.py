@@ -84,6 +84,9 @@ class Machine:
         instance = cloud.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0][
             "Instances"
         ][0]
+        published = cloud.client("ec2").describe_images(ImageIds=[instance["ImageId"]])["Images"][0]["Name"]
+        if not published.startswith(base.system):
+            raise ValueError(f"{instance_id} is to start from {published}, and only {base.system} can be booted here")
         interface = instance["NetworkInterfaces"][0]
         subnet = cloud.client("ec2").describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"][0]
         self.private_ip: str = interface["PrivateIpAddress"]
@@ -279,4 +282,7 @@ class Machine:
             time.sleep(0.2)
 
     def wait_ready(self, timeout: float = 180) -> None:
-        self.wait(lambda: self.status().get("state") == "ready", "the host to be ready", timeout)
+        try:
+            self.wait(lambda: self.status().get("state") == "ready", "the host to be ready", timeout)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\nthe host says: {self.status()}") from None

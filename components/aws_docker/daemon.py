@@ -9,6 +9,7 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
@@ -91,6 +92,7 @@ _SHORT_FLAGS: Final = {
     "s": "storage-driver",
     "v": "version",
 }
+_PROGRAMS: Final = frozenset({"dockerd", "dockerd-ce", "dockerd-entrypoint.sh", "dockerd-rootless.sh"})
 # dockerd flattens every other map in the file, so what stands inside counts as if it stood outside.
 _KEPT_MAPS: Final = frozenset(name for name, kind in _FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
 
@@ -260,10 +262,10 @@ def _flag_kind(name: str) -> str | None:
 def _read_flags(argv: Sequence[str]) -> _Flags:
     # As github.com/spf13/pflag does: "--name value", "--name=value", "-n value", "-n=value", "-nvalue", "-Dn value".
     words = [_unquoted(word) for word in argv]
-    for at, word in enumerate(words):
-        if not word.startswith("-") and re.fullmatch(r"dockerd[\w.-]*", word.rsplit("/", 1)[-1]):
-            words = words[at + 1 :]
-            break
+    if words and not words[0].startswith("-"):
+        # A program stands first: dockerd, or what starts it (sudo, env, exec). A later "dockerd" is some flag's value.
+        named = (at for at, word in enumerate(words) if word.rsplit("/", 1)[-1] in _PROGRAMS)
+        words = words[next(named, -1) + 1 :]
     flags = _Flags({}, [], [])
     values = cast(dict[str, list[str]], flags.values)
     rest = list(reversed(words))
@@ -544,7 +546,7 @@ DAEMON_DEFAULTS: Final[Mapping[str, Default]] = {
     ),
     "log-opts": Default(
         {"max-size": "10m", "max-file": "3"},
-        "At most 30 MB of logs for each container: unbounded, they fill the disk (CIS 2.13). dockerd wants strings here.",
+        "At most 30 MB of logs a container: unbounded, they fill the disk (CIS 2.13). Strings, as dockerd wants.",
     ),
     "live-restore": Default(
         True, "Containers keep running while dockerd restarts, which a renewed certificate needs (CIS 2.15)."
@@ -600,7 +602,7 @@ def daemon_configuration(
     """
     check_daemon_options(options)
     given = cast(dict[str, Any], _whole_numbers(options or {}))
-    merged: dict[str, Any] = {name: default.value for name, default in DAEMON_DEFAULTS.items()}
+    merged: dict[str, Any] = {name: deepcopy(default.value) for name, default in DAEMON_DEFAULTS.items()}
     merged |= {"bip": bip, "default-address-pools": [dict(pool) for pool in pools]}
     if given.get("log-driver", merged["log-driver"]) != merged["log-driver"]:
         del merged["log-opts"]
@@ -635,27 +637,23 @@ def _check_option(key: Any, value: Any) -> None:
     if kind is None:
         near = difflib.get_close_matches(name, _FILE_OPTIONS, 1)
         mend = f"did you mean {near[0]!r}?" if near else "dockerd would refuse to start: leave it out"
-        raise InvalidInput(argument, value, mend, "is not an option of dockerd")
+        # The value may hold a secret, and is not shown.
+        raise InvalidInput("daemon_options", key, mend, "is not an option of dockerd")
     if value is None:
         return
     _check_kind(argument, kind, value)
     if key in _ONLY and value not in _ONLY[key][0]:
         raise InvalidInput(argument, value, _ONLY[key][1])
-    if (
-        key == "metrics-addr"
-        and _tcp(value, _Tls(Verdict.UNAUTHENTICATED, ""))[0].reach is not Reach.LOOPBACK
-    ):
-        raise InvalidInput(
-            argument, value, "write a loopback address such as '127.0.0.1:9323': it has no TLS"
-        )
+    if key == "metrics-addr":
+        listener = _tcp(value, _Tls(Verdict.UNAUTHENTICATED, ""))[0]
+        if listener.reach is not Reach.LOOPBACK or listener.port in (None, 2375, 2376):
+            mend = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
+            raise InvalidInput(argument, value, mend)
     if key == "log-opts":
         for option, text in cast(Mapping[str, Any], value).items():
             if not isinstance(text, str):
-                plain = (
-                    f"{text:g}"
-                    if isinstance(text, (int, float)) and not isinstance(text, bool)
-                    else str(text).lower()
-                )
+                whole = isinstance(text, float) and text.is_integer()
+                plain = str(int(text) if whole else text).lower()
                 raise InvalidInput(f"{argument}.{option}", text, f"write '{plain}'", "is not a string")
     if key == "proxies":
         for option, text in cast(Mapping[str, Any], value).items():

@@ -1,13 +1,17 @@
 """One Docker host, from configuration: this is what `pulumi up` at the root of the repository makes."""
 
+from typing import cast
+
 import pulumi
 
-from aws_docker import DockerHost, DockerHostArgs
+from aws_docker import DockerHost, DockerHostArgs, OperatingSystem
 
 config = pulumi.Config()
 args: DockerHostArgs = {"trusted_cidrs": config.get_object("trustedCidrs") or []}
 if clients := config.get_object("clients"):
     args["clients"] = clients
+if os := config.get("os"):
+    args["os"] = cast(OperatingSystem, os)  # DockerHost checks it
 if subnet_id := config.get("subnetId"):
     args["subnet_id"] = subnet_id
 if (assign_public_ip := config.get_bool("assignPublicIp")) is not None:

@@ -2,9 +2,6 @@
 
 import json
 import secrets
-import socket
-import ssl
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,10 +9,10 @@ from typing import Any
 
 import pytest
 from aws_docker import daemon, networks, userdata
-from lab import image, machine, network
+from lab import certs, image, machine, network
+from lab.client import connect, ping
 from lab.cloud import Cloud
 
-from tests.host import certs
 
 TRUSTED_NETWORK = "10.0.5.0/24"
 
@@ -95,7 +92,8 @@ class Deployment:
 
     def instance(self, user_data: str | None = None) -> str:
         ec2 = self.cloud.client("ec2")
-        image_id = ec2.describe_images(Owners=["self"])["Images"][0]["ImageId"]
+        named = [{"Name": "name", "Values": [f"{self.base.system}-x86_64-*"]}]
+        image_id = ec2.describe_images(Filters=named)["Images"][0]["ImageId"]
         started = ec2.run_instances(
             ImageId=image_id,
             MinCount=1,
@@ -191,61 +189,6 @@ class Host:
     def assert_serving(self) -> None:
         self.assert_nothing_open()
         assert self.ping() == "200"
-
-
-def connect(address: str, port: int, timeout: float = 0.7, source: str | None = None) -> str:
-    try:
-        with socket.create_connection((address, port), timeout, (source, 0) if source else None):
-            return "open"
-    except TimeoutError:
-        return "timeout"
-    except ConnectionRefusedError:
-        return "refused"
-    except OSError as error:
-        return error.strerror or type(error).__name__
-
-
-def ping(
-    address: str,
-    client: certs.Certificate | None,
-    server_ca: certs.Certificate | None,
-    *,
-    tls: bool = True,
-    port: int = 2376,
-    version: ssl.TLSVersion | None = None,
-    ciphers: str | None = None,
-) -> str:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if server_ca is not None:
-        context.load_verify_locations(cadata=server_ca.pem)
-    else:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if version is not None:
-        context.set_ciphers("DEFAULT@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = version
-    if ciphers is not None:
-        context.set_ciphers(ciphers)
-    if client is not None:
-        with tempfile.NamedTemporaryFile("w") as file:
-            file.write(client.pem + client.key_pem)
-            file.flush()
-            context.load_cert_chain(file.name)
-    try:
-        with socket.create_connection((address, port), timeout=1.5) as plain:
-            with context.wrap_socket(plain, server_hostname=address) if tls else plain as link:
-                link.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
-                answer = link.recv(200)
-    except TimeoutError:
-        return "timeout"
-    except ConnectionRefusedError:
-        return "refused"
-    except ConnectionError:
-        return "reset"
-    except ssl.SSLError as error:
-        return error.reason or "reset"
-    except OSError as error:
-        return error.strerror or type(error).__name__
-    return answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/") else "nothing"
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ import docker
 import pytest
 from lab import network
 
-from tests.host import certs
-from tests.host.conftest import Host, connect, ping
+from lab import certs
+from lab.client import connect, ping
+from tests.host.conftest import Host
 
 # How dockerd ends a handshake that it refuses: by an alert, which the end of the connection may overtake.
 REFUSALS = {

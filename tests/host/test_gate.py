@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.host import certs
+from lab import certs
 from tests.host.conftest import Host
 
 CURRENT = "/etc/dockerhost/current"

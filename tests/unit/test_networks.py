@@ -4,6 +4,9 @@ import ipaddress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aws_docker.errors import InvalidInput
 from aws_docker.networks import (
     EMPTY,
@@ -22,8 +25,6 @@ from aws_docker.networks import (
     trusted_networks,
     union,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 # Few addresses, so that overlaps, neighbours and gaps are common; at both ends of each family, where sums overflow.
 UNIVERSES = ("0.0.0.0/28", "10.0.5.0/28", "255.255.255.240/28", "::/124", "ffff::fff0/124")

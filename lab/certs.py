@@ -1,4 +1,4 @@
-"""Certificates for tests, good and bad: what pulumi-tls makes, and what an attacker or an accident would."""
+"""Certificates, good and bad: such as pulumi-tls makes, and such as an attacker or an accident would."""
 
 import datetime
 import ipaddress
@@ -108,3 +108,10 @@ def _key_usage(ca: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def parse(pem: str, key_pem: str) -> Certificate:
+    """A certificate and its key from their PEM texts."""
+    key = serialization.load_pem_private_key(key_pem.encode(), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return Certificate(x509.load_pem_x509_certificate(pem.encode()), key)

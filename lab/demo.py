@@ -1,0 +1,224 @@
+"""The main job, end to end, on one machine: the real engine, the embedded cloud, a really booted host, real clients.
+
+It ends with a table of what was tried, from where, what was intended and what was seen; the exit code is 0 only if
+all of it is as intended.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from rich.console import Console
+from rich.table import Table
+
+from lab import certs, image, machine, network, toolchain
+from lab.client import connect, ping
+from lab.cloud import Cloud
+from lab.stack import Stack
+
+ROOT = Path(__file__).parent.parent
+TRUSTED = "10.0.5.0/24"
+console = Console()
+
+
+@dataclass
+class Report:
+    """What was tried."""
+
+    rows: list[tuple[str, str, str, str, bool]] = field(default_factory=list[tuple[str, str, str, str, bool]])
+
+    def row(self, tried: str, source: str, intended: str, seen: str, ok: bool | None = None) -> None:
+        self.rows.append((tried, source, intended, seen, seen == intended if ok is None else ok))
+
+    @property
+    def as_intended(self) -> bool:
+        return all(row[4] for row in self.rows)
+
+    def show(self) -> None:
+        table = Table(title="What was tried, and what happened", title_style="bold")
+        for heading in ("tried", "from", "intended", "seen", ""):
+            table.add_column(heading, overflow="fold")
+        for *texts, ok in self.rows:
+            table.add_row(*texts, "[green]✓[/]" if ok else "[bold red]✗[/]")
+        console.print(table)
+
+
+@contextmanager
+def step(text: str) -> Iterator[None]:
+    started = time.monotonic()
+    with console.status(text):
+        yield
+    console.print(f"[green]✓[/] {text} [dim]{time.monotonic() - started:.1f} s[/]", highlight=False)
+
+
+def main(arguments: list[str]) -> int:
+    if arguments == ["--clean"]:
+        return clean()
+    _become_root(arguments)
+    report = Report()
+    with ExitStack() as stack:
+        _run(stack, report)
+    report.show()
+    return 0 if report.as_intended else 1
+
+
+def clean() -> int:
+    """Every trace: namespaces, machines and the caches, with the built CLI and the host image."""
+    _become_root(["--clean"])
+    removed = [*network.clean(everything=True), *machine.clean()]
+    shutil.rmtree(image.cache(), ignore_errors=True)
+    console.print(f"removed {len(removed)} leftovers and {image.cache()}")
+    return 0
+
+
+def _become_root(arguments: list[str]) -> None:
+    if sys.platform != "linux":
+        sys.exit("The host boots on Linux only: run this in a Linux machine. `make test` runs what needs no booted host.")
+    if os.geteuid() == 0:
+        return
+    if shutil.which("sudo") is None:
+        sys.exit("The demonstration boots a host in its own network namespaces, which needs root: run it as root.")
+    print("The demonstration boots a host in its own network namespaces, which needs root: sudo may ask for a password.")
+    os.execvp("sudo", ["sudo", "-E", sys.executable, "-m", "lab.demo", *arguments])
+
+
+def _run(stack: ExitStack, report: Report) -> None:
+    if absent := image.missing_tools():
+        sys.exit(f"A host needs these Debian packages: apt-get install {' '.join(absent)}")
+    machine.clean()
+    with step("Pulumi CLI"):
+        toolchain.ensure()
+    with console.status("host image (two minutes, the first time)") as status:
+        base = image.ensure(lambda message: status.update(message))
+    with step("embedded cloud (moto)"):
+        cloud = stack.enter_context(Cloud())
+    wires = stack.enter_context(network.Network(trusted="10.0.5.20/24", outside="10.0.6.20/24"))
+    config = {"trustedCidrs": [TRUSTED], "clients": ["alice", "bob"], "os": base.system}
+    pulumi = stack.enter_context(Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker"))
+
+    with step("pulumi up (stack local)"):
+        made = pulumi.up().check()
+    report.row("pulumi up", "here", "resources created", f"{made.changes.get('create', 0)} created", bool(made.changes))
+    outputs = pulumi.outputs()
+    state = json.dumps(pulumi.export())
+    report.row("private keys in the state file", "here", "encrypted", "plain" if "PRIVATE KEY" in state else "encrypted")
+
+    host = machine.Machine(cloud, outputs["instance_id"], wires, base)
+    stack.callback(host.stop)
+    with step("boot the host from the instance's user-data"):
+        host.boot()
+        user_data = host.around.user_data().decode()
+        report.row("private keys in user-data", "EC2", "none", "some" if "PRIVATE KEY" in user_data else "none")
+    with step("wait until the host has installed and guarded Docker"):
+        host.wait_ready()
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    for name in ("ca", "cert", "key"):
+        (folder / f"{name}.pem").touch(0o600)
+        (folder / f"{name}.pem").write_text(outputs[f"{name}_material"])
+    with step("clients, from inside and outside"):
+        _clients(report, wires, base, host, outputs, folder)
+    with step("pulumi up again"):
+        again = pulumi.up().check()
+        report.row("pulumi up, nothing changed", "here", "no change", str(again.changes) if again.changes else "no change")
+    with step("take the client bob away"):
+        bob = _client_of(outputs, "bob")
+        before = _ping(wires.trusted, host, bob, outputs)
+        pulumi.configure({**config, "clients": ["alice"]})
+        pulumi.up().check()
+        alice = _client_of(outputs, "alice")
+        host.wait(lambda: _ping(wires.trusted, host, bob, outputs) != "200", "the host to follow", 90)
+        # The host restarts dockerd: for a moment nobody is served.
+        host.wait(lambda: _ping(wires.trusted, host, alice, outputs) == "200", "alice to be served again", 30)
+        after, still = (_ping(wires.trusted, host, _client_of(outputs, name), outputs) for name in ("bob", "alice"))
+        report.row("bob, before his name is taken away", "trusted", "200", before)
+        report.row("bob, after `pulumi up` without him", "trusted", "refused", "refused" if after != "200" else after)
+        report.row("alice, afterwards", "trusted", "200", still)
+    with step("pulumi destroy"):
+        host.stop()
+        pulumi.destroy().check()
+    left = cloud.client("ec2").describe_instances(
+        Filters=[{"Name": "instance-state-name", "Values": ["running", "stopped"]}]
+    )["Reservations"]
+    interfaces = cloud.client("ec2").describe_network_interfaces()["NetworkInterfaces"]
+    remains = len(pulumi.resources()) + len(left) + len(interfaces)
+    report.row("pulumi destroy", "here", "nothing left", "nothing left" if not remains else f"{remains} left")
+
+
+def _clients(
+    report: Report,
+    wires: network.Network,
+    base: image.Image,
+    host: machine.Machine,
+    outputs: dict[str, Any],
+    folder: Path,
+) -> None:
+    docker = shutil.which("docker") or str(base.docker_cli)
+    settings = {"DOCKER_HOST": outputs["endpoint"], "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder)}
+
+    def run(*argv: str, namespace: str = wires.trusted) -> subprocess.CompletedProcess[str]:
+        return network.run_in(namespace, ["env", *(f"{k}={v}" for k, v in settings.items()), docker, *argv])
+
+    version = run("version", "--format", "{{.Server.Version}}")
+    report.row("docker version", "trusted", "an answer", version.stdout.strip() or version.stderr[-80:], not version.returncode)
+    imported = run("import", str(base.busybox), "busybox")
+    report.row("docker import (local tarball)", "trusted", "0", str(imported.returncode))
+    hello = run("run", "--rm", "busybox", "/bin/echo", "hello from a container")
+    report.row("docker run", "trusted", "hello from a container", hello.stdout.strip() or hello.stderr[-120:])
+
+    alice = _client_of(outputs, "alice")
+    address = host.private_ip
+    other = certs.authority("another CA")
+    stolen = _server_pair(host)
+    refusals: list[tuple[str, Callable[[], str], str]] = [
+        ("no client certificate", lambda: ping(address, None, None), "refused"),
+        ("a certificate of another CA", lambda: ping(address, certs.leaf(other, [certs.CLIENT]), None), "refused"),
+        ("the server's own certificate", lambda: ping(address, stolen, None), "refused"),
+        ("plain HTTP", lambda: ping(address, None, None, tls=False), "400"),
+    ]
+    for tried, attempt, intended in refusals:
+        seen = network.within(wires.trusted, attempt)
+        refused = seen not in ("200", "timeout", "refused")
+        report.row(f"2376 with {tried}", "trusted", intended, seen if intended == "400" or not refused else "refused")
+    report.row("2376 with alice's certificate", "outside", "timeout", _ping(wires.outside, host, alice, outputs))
+    for side, namespace in (("trusted", wires.trusted), ("outside", wires.outside), ("host", host.namespace)):
+        seen = network.within(namespace, lambda: connect(address, 2375))
+        report.row("2375", side, "closed", "open" if seen == "open" else "closed")
+    for side, namespace, intended in (
+        ("trusted", wires.trusted, "filtered open"),
+        ("outside", wires.outside, "filtered filtered"),
+    ):
+        scan = network.run_in(namespace, ["nmap", "-n", "-Pn", "-sT", "--max-retries", "1", "-p", "2375,2376", address])
+        states = " ".join(line.split()[1] for line in scan.stdout.splitlines() if "/tcp" in line)
+        report.row("nmap -p 2375,2376", side, intended, states)
+    sockets = host.run(["ss", "-Hltnp"]).stdout.splitlines()
+    listening = " ".join(line.split()[3] for line in sockets if "dockerd" in line)
+    report.row("dockerd listens on", "host", f"{address}:2376", listening)
+
+
+def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:
+    return certs.parse(outputs["client_cert_materials"][name], outputs["client_key_materials"][name])
+
+
+def _server_pair(host: machine.Machine) -> certs.Certificate:
+    current = "/etc/dockerhost/current"
+    return certs.parse(host.read(f"{current}/server.pem"), host.read(f"{current}/server-key.pem"))
+
+
+def _ping(namespace: str, host: machine.Machine, client: certs.Certificate, outputs: dict[str, Any]) -> str:
+    authority = certs.Certificate(x509.load_pem_x509_certificate(outputs["ca_material"].encode()), client.key)
+    return network.within(namespace, lambda: ping(host.private_ip, client, authority))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
