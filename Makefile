@@ -1,6 +1,6 @@
 # Every target does its own set-up; a set-up with nothing to do takes about a second.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-clean test lint bench clean
+.PHONY: help setup demo demo-clean test lint agent bench
 
 python := .venv/bin/python
 # Pure tests first, then the ones with an engine or a host; two workers suit two cores.
@@ -36,6 +36,10 @@ lint-only:
 	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run || status=1; \
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
+
+agent: ## Compress the host's program again, after a change to components/aws_docker/host_agent.py
+	@gzip --best --no-name --stdout components/aws_docker/host_agent.py | base64 --wrap=0 > components/aws_docker/host_agent.py.gz.b64
+	@echo >> components/aws_docker/host_agent.py.gz.b64
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

@@ -45,10 +45,12 @@ def ping(
             file.flush()
             context.load_cert_chain(file.name)
     try:
-        with socket.create_connection((address, port), timeout=1.5) as plain:
-            with context.wrap_socket(plain, server_hostname=address) if tls else plain as link:
-                link.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
-                answer = link.recv(200)
+        with (
+            socket.create_connection((address, port), timeout=1.5) as plain,
+            context.wrap_socket(plain, server_hostname=address) if tls else plain as link,
+        ):
+            link.sendall(b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
+            answer = link.recv(200)
     except TimeoutError:
         return "timeout"
     except ConnectionRefusedError:

@@ -83,12 +83,18 @@ def clean() -> int:
 
 def _become_root(arguments: list[str]) -> None:
     if sys.platform != "linux":
-        sys.exit("The host boots on Linux only: run this in a Linux machine. `make test` runs what needs no booted host.")
+        sys.exit(
+            "The host boots on Linux only: run this in a Linux machine. `make test` runs what needs no booted host."
+        )
     if os.geteuid() == 0:
         return
     if shutil.which("sudo") is None:
-        sys.exit("The demonstration boots a host in its own network namespaces, which needs root: run it as root.")
-    print("The demonstration boots a host in its own network namespaces, which needs root: sudo may ask for a password.")
+        sys.exit(
+            "The demonstration boots a host in its own network namespaces, which needs root: run it as root."
+        )
+    print(
+        "The demonstration boots a host in its own network namespaces, which needs root: sudo may ask for a password."
+    )
     os.execvp("sudo", ["sudo", "-E", sys.executable, "-m", "lab.demo", *arguments])
 
 
@@ -104,21 +110,36 @@ def _run(stack: ExitStack, report: Report) -> None:
         cloud = stack.enter_context(Cloud())
     wires = stack.enter_context(network.Network(trusted="10.0.5.20/24", outside="10.0.6.20/24"))
     config = {"trustedCidrs": [TRUSTED], "clients": ["alice", "bob"], "os": base.system}
-    pulumi = stack.enter_context(Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker"))
+    pulumi = stack.enter_context(
+        Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker")
+    )
 
     with step("pulumi up (stack local)"):
         made = pulumi.up().check()
-    report.row("pulumi up", "here", "resources created", f"{made.changes.get('create', 0)} created", bool(made.changes))
+    report.row(
+        "pulumi up",
+        "here",
+        "resources created",
+        f"{made.changes.get('create', 0)} created",
+        bool(made.changes),
+    )
     outputs = pulumi.outputs()
     state = json.dumps(pulumi.export())
-    report.row("private keys in the state file", "here", "encrypted", "plain" if "PRIVATE KEY" in state else "encrypted")
+    report.row(
+        "private keys in the state file",
+        "here",
+        "encrypted",
+        "plain" if "PRIVATE KEY" in state else "encrypted",
+    )
 
     host = machine.Machine(cloud, outputs["instance_id"], wires, base)
     stack.callback(host.stop)
     with step("boot the host from the instance's user-data"):
         host.boot()
         user_data = host.around.user_data().decode()
-        report.row("private keys in user-data", "EC2", "none", "some" if "PRIVATE KEY" in user_data else "none")
+        report.row(
+            "private keys in user-data", "EC2", "none", "some" if "PRIVATE KEY" in user_data else "none"
+        )
     with step("wait until the host has installed and guarded Docker"):
         host.wait_ready()
 
@@ -130,7 +151,12 @@ def _run(stack: ExitStack, report: Report) -> None:
         _clients(report, wires, base, host, outputs, folder)
     with step("pulumi up again"):
         again = pulumi.up().check()
-        report.row("pulumi up, nothing changed", "here", "no change", str(again.changes) if again.changes else "no change")
+        report.row(
+            "pulumi up, nothing changed",
+            "here",
+            "no change",
+            str(again.changes) if again.changes else "no change",
+        )
     with step("take the client bob away"):
         bob = _client_of(outputs, "bob")
         before = _ping(wires.trusted, host, bob, outputs)
@@ -140,9 +166,13 @@ def _run(stack: ExitStack, report: Report) -> None:
         host.wait(lambda: _ping(wires.trusted, host, bob, outputs) != "200", "the host to follow", 90)
         # The host restarts dockerd: for a moment nobody is served.
         host.wait(lambda: _ping(wires.trusted, host, alice, outputs) == "200", "alice to be served again", 30)
-        after, still = (_ping(wires.trusted, host, _client_of(outputs, name), outputs) for name in ("bob", "alice"))
+        after, still = (
+            _ping(wires.trusted, host, _client_of(outputs, name), outputs) for name in ("bob", "alice")
+        )
         report.row("bob, before his name is taken away", "trusted", "200", before)
-        report.row("bob, after `pulumi up` without him", "trusted", "refused", "refused" if after != "200" else after)
+        report.row(
+            "bob, after `pulumi up` without him", "trusted", "refused", "refused" if after != "200" else after
+        )
         report.row("alice, afterwards", "trusted", "200", still)
     with step("pulumi destroy"):
         host.stop()
@@ -170,7 +200,13 @@ def _clients(
         return network.run_in(namespace, ["env", *(f"{k}={v}" for k, v in settings.items()), docker, *argv])
 
     version = run("version", "--format", "{{.Server.Version}}")
-    report.row("docker version", "trusted", "an answer", version.stdout.strip() or version.stderr[-80:], not version.returncode)
+    report.row(
+        "docker version",
+        "trusted",
+        "an answer",
+        version.stdout.strip() or version.stderr[-80:],
+        not version.returncode,
+    )
     imported = run("import", str(base.busybox), "busybox")
     report.row("docker import (local tarball)", "trusted", "0", str(imported.returncode))
     hello = run("run", "--rm", "busybox", "/bin/echo", "hello from a container")
@@ -182,15 +218,23 @@ def _clients(
     stolen = _server_pair(host)
     refusals: list[tuple[str, Callable[[], str], str]] = [
         ("no client certificate", lambda: ping(address, None, None), "refused"),
-        ("a certificate of another CA", lambda: ping(address, certs.leaf(other, [certs.CLIENT]), None), "refused"),
+        (
+            "a certificate of another CA",
+            lambda: ping(address, certs.leaf(other, [certs.CLIENT]), None),
+            "refused",
+        ),
         ("the server's own certificate", lambda: ping(address, stolen, None), "refused"),
         ("plain HTTP", lambda: ping(address, None, None, tls=False), "400"),
     ]
     for tried, attempt, intended in refusals:
         seen = network.within(wires.trusted, attempt)
         refused = seen not in ("200", "timeout", "refused")
-        report.row(f"2376 with {tried}", "trusted", intended, seen if intended == "400" or not refused else "refused")
-    report.row("2376 with alice's certificate", "outside", "timeout", _ping(wires.outside, host, alice, outputs))
+        report.row(
+            f"2376 with {tried}", "trusted", intended, seen if intended == "400" or not refused else "refused"
+        )
+    report.row(
+        "2376 with alice's certificate", "outside", "timeout", _ping(wires.outside, host, alice, outputs)
+    )
     for side, namespace in (("trusted", wires.trusted), ("outside", wires.outside), ("host", host.namespace)):
         seen = network.within(namespace, lambda: connect(address, 2375))
         report.row("2375", side, "closed", "open" if seen == "open" else "closed")
@@ -198,7 +242,9 @@ def _clients(
         ("trusted", wires.trusted, "filtered open"),
         ("outside", wires.outside, "filtered filtered"),
     ):
-        scan = network.run_in(namespace, ["nmap", "-n", "-Pn", "-sT", "--max-retries", "1", "-p", "2375,2376", address])
+        scan = network.run_in(
+            namespace, ["nmap", "-n", "-Pn", "-sT", "--max-retries", "1", "-p", "2375,2376", address]
+        )
         states = " ".join(line.split()[1] for line in scan.stdout.splitlines() if "/tcp" in line)
         report.row("nmap -p 2375,2376", side, intended, states)
     sockets = host.run(["ss", "-Hltnp"]).stdout.splitlines()

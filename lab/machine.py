@@ -86,7 +86,9 @@ class Machine:
         ][0]
         published = cloud.client("ec2").describe_images(ImageIds=[instance["ImageId"]])["Images"][0]["Name"]
         if not published.startswith(base.system):
-            raise ValueError(f"{instance_id} is to start from {published}, and only {base.system} can be booted here")
+            raise ValueError(
+                f"{instance_id} is to start from {published}, and only {base.system} can be booted here"
+            )
         interface = instance["NetworkInterfaces"][0]
         subnet = cloud.client("ec2").describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"][0]
         self.private_ip: str = interface["PrivateIpAddress"]

@@ -1,7 +1,8 @@
 """What a host on EC2 finds around it: the instance metadata service, Parameter Store's endpoint, a package mirror.
 
 The metadata service answers from the cloud's records of one instance, IMDSv2 only. Requests to Parameter Store are
-answered only if signed with the instance role's credentials, and allowed by the role's policies. `faults` breaks things on purpose.
+answered only if signed with the instance role's credentials, and allowed by the role's policies. `faults` breaks
+things on purpose.
 """
 
 import base64
@@ -121,7 +122,8 @@ class Surroundings:
     def authorised(self, headers: Any, body: bytes) -> str:
         """The parameter that a signed GetParameter names, if the signer's role may read it; else PermissionError."""
         match = re.match(
-            r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d+)/([\w-]+)/ssm/aws4_request, SignedHeaders=([\w;-]+), Signature=(\w+)$",
+            r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d+)/([\w-]+)/ssm/aws4_request, "
+            r"SignedHeaders=([\w;-]+), Signature=(\w+)$",
             headers.get("Authorization", ""),
         )
         if match is None or match[1] not in self._issued or match[3] != self.cloud.region:
@@ -201,7 +203,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.0"
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         pass
 
     def answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:

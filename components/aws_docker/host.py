@@ -297,12 +297,23 @@ class DockerHost(pulumi.ComponentResource):
         )
         addresses = pulumi.Output.all(
             interface.private_ip, interface.ipv6_addresses, public_ip.public_ip if public_ip else None
-        ).apply(lambda found: _present(found[0], *(found[1] or []), found[2], "127.0.0.1"))
+        ).apply(
+            lambda found: _present(
+                cast(str, found[0]),
+                *sorted(cast(list[str], found[1] or [])),
+                cast(str, found[2]),
+                "127.0.0.1",
+            )
+        )
         hostnames = pulumi.Output.all(
             args.get("additional_hostnames") or [],
             interface.private_dns_name,
             public_ip.public_dns if public_ip else None,
-        ).apply(lambda found: _present(*cast(list[str], found[0]), cast(str, found[1]), cast(str, found[2]), "localhost"))
+        ).apply(
+            lambda found: _present(
+                *cast(list[str], found[0]), cast(str, found[1]), cast(str, found[2]), "localhost"
+            )
+        )
         server = certificates.server(self._name, policy, addresses, hostnames, self._child)
         clients = {
             client: certificates.client(self._name, client, policy, self._child)

@@ -57,8 +57,11 @@ def report(state: str, reason: str = "") -> None:
     status = RUN / "status.json"
     if status.exists() and status.read_text() == line + "\n":
         return
-    status.write_text(line + "\n")
-    status.chmod(0o644)
+    # Replaced whole: a reader never sees half of it.
+    new = RUN / ("status.%s" % os.getpid())
+    new.write_text(line + "\n")
+    new.chmod(0o644)
+    new.rename(status)
     print(line, flush=True)
     try:
         # `aws ec2 get-console-output` shows this line where nobody can log in.

@@ -373,9 +373,9 @@ def _differences(kind: Kind, state: State, inputs: Inputs, old_inputs: Inputs) -
             changed.add(name)
         elif not _equal(kind, name, was, wanted, old_inputs.get(name)):
             changed.add(name)
-    if "tagsAll" in sdk.resource_outputs(kind.token) and not contains_unknown(inputs.get("tags")):
-        if kind.provider.all_tags(inputs) != (state.get("tagsAll") or {}):
-            changed.add("tagsAll")
+    tagged = "tagsAll" in sdk.resource_outputs(kind.token) and not contains_unknown(inputs.get("tags"))
+    if tagged and kind.provider.all_tags(inputs) != (state.get("tagsAll") or {}):
+        changed.add("tagsAll")
     return changed
 
 
@@ -399,10 +399,10 @@ def _equal(kind: Kind, name: str, was: Any, wanted: Any, wanted_before: Any) -> 
         ) or kind.same(name, was, wanted)
     if was == wanted and isinstance(was, bool) == isinstance(wanted, bool):
         return True
-    if not isinstance(wanted, (dict, list)) and not isinstance(was, (dict, list)) and was is not None:
-        # As through Terraform's types: "443" and 443 are the same.
-        if _text(was) == _text(wanted):
-            return True
+    # As through Terraform's types: "443" and 443 are the same.
+    plain = was is not None and not isinstance(wanted, (dict, list)) and not isinstance(was, (dict, list))
+    if plain and _text(was) == _text(wanted):
+        return True
     return kind.same(name, was, wanted)
 
 

@@ -30,7 +30,9 @@ class Cloud(Mocks):
             "tls:index/certRequest:CertRequest": {"certRequestPem": f"REQUEST of {args.name}\n"},
             "tls:index/locallySignedCert:LocallySignedCert": {
                 "certPem": f"CERTIFICATE of {args.name}\n",
-                "validityEndTime": "2027-11-24T00:00:00Z" if "server" in args.name else "2027-11-25T00:00:00Z",
+                "validityEndTime": "2027-11-24T00:00:00Z"
+                if "server" in args.name
+                else "2027-11-25T00:00:00Z",
             },
             "aws:ssm/parameter:Parameter": {"arn": "arn:aws:ssm:eu-central-1:123456789012:parameter/it"},
             "pulumi:index:Stash": {"output": args.inputs.get("input")},

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from aws_docker import daemon, networks, userdata
 from lab import certs, image, machine, network
 from lab.client import connect, ping
 from lab.cloud import Cloud
-
 
 TRUSTED_NETWORK = "10.0.5.0/24"
 
@@ -90,7 +90,7 @@ class Deployment:
     def user_data(self) -> str:
         return userdata.user_data("debian-12", parameter=self.name, volume_id=self.volume)
 
-    def instance(self, user_data: str | None = None) -> str:
+    def instance(self, user_data: str) -> str:
         ec2 = self.cloud.client("ec2")
         named = [{"Name": "name", "Values": [f"{self.base.system}-x86_64-*"]}]
         image_id = ec2.describe_images(Filters=named)["Images"][0]["ImageId"]
@@ -99,7 +99,7 @@ class Deployment:
             MinCount=1,
             MaxCount=1,
             InstanceType="t3.medium",
-            UserData=user_data or self.user_data(),
+            UserData=user_data,
             IamInstanceProfile={"Name": self.name},
             NetworkInterfaces=[
                 {"DeviceIndex": 0, "NetworkInterfaceId": self.interface["NetworkInterfaceId"]}
@@ -108,7 +108,9 @@ class Deployment:
         return started["Instances"][0]["InstanceId"]
 
     def machine(self, user_data: str | None = None) -> machine.Machine:
-        return machine.Machine(self.cloud, self.instance(user_data), self.wires, self.base)
+        return machine.Machine(
+            self.cloud, self.instance(user_data or self.user_data()), self.wires, self.base
+        )
 
     def _grant(self) -> None:
         iam = self.cloud.client("iam")
@@ -220,10 +222,10 @@ def fresh(cloud: Cloud, wires: network.Network, base: image.Image) -> Iterator[C
     """Makes hosts of a test's own, as yet not booted; `boot` is the test's to call."""
     made: list[Host] = []
 
-    def make(user_data: str | None = None, document: str | None = None, **changes: Any) -> Host:
+    def make(user_data: Callable[[Deployment], str] = Deployment.user_data, **changes: Any) -> Host:
         deployment = Deployment(cloud, wires, base, **changes)
-        deployment.publish(document)
-        made.append(Host(deployment, deployment.machine(user_data)))
+        deployment.publish()
+        made.append(Host(deployment, deployment.machine(user_data(deployment))))
         return made[-1]
 
     yield make

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from lab import network
 
-from lab import certs
+from lab import certs, network
 from lab.client import connect, ping
 from tests.host.conftest import Host
 

@@ -17,11 +17,18 @@ def put_right(host: Host) -> Iterator[None]:
     host.machine.run(["sh", "-c", f"rm -rf /root/good && cp -a $(readlink -f {CURRENT}) /root/good"])
     yield
     host.machine.run(
-        ["sh", "-c", f"cp -a /root/good/. $(readlink -f {CURRENT})/ && rm -f {DROP_INS}/20-* /etc/systemd/system/docker.socket.d/*"]
+        [
+            "sh",
+            "-c",
+            f"cp -a /root/good/. $(readlink -f {CURRENT})/"
+            f" && rm -f {DROP_INS}/20-* /etc/systemd/system/docker.socket.d/*",
+        ]
     )
     host.machine.run(["ln", "-sfn", f"{CURRENT}/docker.conf", f"{DROP_INS}/10-dockerhost.conf"])
     host.machine.run(["ln", "-sfn", f"{CURRENT}/daemon.json", "/etc/docker/daemon.json"])
-    host.machine.run(["sh", "-c", "rm -f /etc/default/docker /root/moved-*; chmod 400 $0/server-key.pem", CURRENT])
+    host.machine.run(
+        ["sh", "-c", "rm -f /etc/default/docker /root/moved-*; chmod 400 $0/server-key.pem", CURRENT]
+    )
     host.machine.run(["systemctl", "daemon-reload"])
     host.machine.run(["systemctl", "stop", "docker.socket"], check=False)
     assert host.restart()
@@ -51,10 +58,19 @@ FAULTS: dict[str, tuple[Callable[[Host], object], str]] = {
         lambda h: put(h, "server-key.pem", h.deployment.new_server_certificate().key_pem),
         "not the key of",
     ),
-    "an encrypted key": (lambda h: put(h, "server-key.pem", h.deployment.server.encrypted_key_pem), "openssl pkey"),
-    "a key that others can read": (lambda h: h.machine.run(["chmod", "444", f"{CURRENT}/server-key.pem"]), "0400"),
+    "an encrypted key": (
+        lambda h: put(h, "server-key.pem", h.deployment.server.encrypted_key_pem),
+        "openssl pkey",
+    ),
+    "a key that others can read": (
+        lambda h: h.machine.run(["chmod", "444", f"{CURRENT}/server-key.pem"]),
+        "0400",
+    ),
     "no certificate": (lambda h: h.machine.run(["rm", f"{CURRENT}/server.pem"]), "openssl x509"),
-    "a truncated certificate": (lambda h: put(h, "server.pem", h.deployment.server.pem[:200]), "openssl x509"),
+    "a truncated certificate": (
+        lambda h: put(h, "server.pem", h.deployment.server.pem[:200]),
+        "openssl x509",
+    ),
     "an expired certificate": (lambda h: new_pair(h, [certs.SERVER], starts=-3, days=1), "expired"),
     "a certificate of a client": (lambda h: new_pair(h, [certs.CLIENT]), "serverAuth"),
     "a certificate of both": (lambda h: new_pair(h, [certs.SERVER, certs.CLIENT]), "serverAuth"),
@@ -86,8 +102,12 @@ FAULTS: dict[str, tuple[Callable[[Host], object], str]] = {
     ),
     "a socket unit that listens on TCP": (
         lambda h: h.machine.run(
-            ["sh", "-c", "mkdir -p /etc/systemd/system/docker.socket.d && printf '[Socket]\\nListenStream=2375\\n'"
-             " > /etc/systemd/system/docker.socket.d/open.conf"]
+            [
+                "sh",
+                "-c",
+                "mkdir -p /etc/systemd/system/docker.socket.d && printf '[Socket]\\nListenStream=2375\\n'"
+                " > /etc/systemd/system/docker.socket.d/open.conf",
+            ]
         ),
         "docker.socket",
     ),
@@ -148,7 +168,9 @@ def test_a_daemon_json_in_the_usual_place_is_not_read(host: Host) -> None:
 
 
 def test_options_in_the_environment_files_are_not_read(host: Host) -> None:
-    host.machine.write("/etc/default/docker", 'DOCKER_OPTS="-H tcp://0.0.0.0:2375"\nOPTIONS="-H tcp://0.0.0.0:2375"\n')
+    host.machine.write(
+        "/etc/default/docker", 'DOCKER_OPTS="-H tcp://0.0.0.0:2375"\nOPTIONS="-H tcp://0.0.0.0:2375"\n'
+    )
     assert host.restart()
     host.assert_serving()
 
@@ -167,7 +189,9 @@ def test_a_signal_to_reload_changes_nothing_of_tls(host: Host) -> None:
 
 def test_a_dockerd_that_crashes_again_and_again_opens_nothing(host: Host) -> None:
     for _ in range(3):
-        host.machine.run(["systemctl", "kill", "--kill-who=main", "-s", "KILL", "docker.service"], check=False)
+        host.machine.run(
+            ["systemctl", "kill", "--kill-who=main", "-s", "KILL", "docker.service"], check=False
+        )
         host.assert_nothing_open()
     host.machine.wait(lambda: host.ping() == "200", "dockerd to come back", 30)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from aws_docker import userdata
 from aws_docker.errors import InvalidInput
 

@@ -14,19 +14,63 @@ _USER_DATA_LIMIT = 16 * 1024
 class Instance(AwsKind):
     token = "aws:ec2/instance:Instance"
     replaced_by = frozenset(
-        {"ami", "availabilityZone", "subnetId", "keyName", "privateIp", "primaryNetworkInterface", "placementGroup"}
+        {
+            "ami",
+            "availabilityZone",
+            "subnetId",
+            "keyName",
+            "privateIp",
+            "primaryNetworkInterface",
+            "placementGroup",
+        }
     )
     computed = frozenset(
-        {"availabilityZone", "subnetId", "keyName", "privateIp", "primaryNetworkInterface", "placementGroup", "region"}
-        | {"associatePublicIpAddress", "capacityReservationSpecification", "cpuOptions", "creditSpecification"}
+        {
+            "availabilityZone",
+            "subnetId",
+            "keyName",
+            "privateIp",
+            "primaryNetworkInterface",
+            "placementGroup",
+            "region",
+        }
+        | {
+            "associatePublicIpAddress",
+            "capacityReservationSpecification",
+            "cpuOptions",
+            "creditSpecification",
+        }
         | {"disableApiStop", "disableApiTermination", "ebsBlockDevices", "ebsOptimized", "enclaveOptions"}
         | {"ephemeralBlockDevices", "hostId", "hostResourceGroupArn", "instanceInitiatedShutdownBehavior"}
-        | {"instanceMarketOptions", "ipv6AddressCount", "ipv6Addresses", "maintenanceOptions", "metadataOptions"}
-        | {"monitoring", "networkInterfaces", "placementGroupId", "placementPartitionNumber", "rootBlockDevice"}
-        | {"privateDnsNameOptions", "secondaryNetworkInterfaces", "secondaryPrivateIps", "securityGroups", "tenancy"}
+        | {
+            "instanceMarketOptions",
+            "ipv6AddressCount",
+            "ipv6Addresses",
+            "maintenanceOptions",
+            "metadataOptions",
+        }
+        | {
+            "monitoring",
+            "networkInterfaces",
+            "placementGroupId",
+            "placementPartitionNumber",
+            "rootBlockDevice",
+        }
+        | {
+            "privateDnsNameOptions",
+            "secondaryNetworkInterfaces",
+            "secondaryPrivateIps",
+            "securityGroups",
+            "tenancy",
+        }
         | {"vpcSecurityGroupIds", "enablePrimaryIpv6", "userDataBase64"}
     )
-    defaults = {"getPasswordData": False, "sourceDestCheck": True, "userDataReplaceOnChange": False, "forceDestroy": False}
+    defaults = {
+        "getPasswordData": False,
+        "sourceDestCheck": True,
+        "userDataReplaceOnChange": False,
+        "forceDestroy": False,
+    }
     not_stored = frozenset(
         {"getPasswordData", "userDataReplaceOnChange", "forceDestroy", "rootBlockDevice", "metadataOptions"}
         | {"sourceDestCheck", "primaryNetworkInterface", "userData", "userDataBase64"}
@@ -37,7 +81,9 @@ class Instance(AwsKind):
         for name in ("userData", "userDataBase64"):
             text = inputs.get(name, "")
             if isinstance(text, str) and len(text.encode()) > _USER_DATA_LIMIT:
-                failures.append((name, f"expected length of {name} to be in the range (0 - {_USER_DATA_LIMIT})"))
+                failures.append(
+                    (name, f"expected length of {name} to be in the range (0 - {_USER_DATA_LIMIT})")
+                )
         if inputs.get("primaryNetworkInterface"):
             # The interface has the address and the groups already.
             for name in ("subnetId", "vpcSecurityGroupIds", "associatePublicIpAddress", "privateIp"):
@@ -46,7 +92,9 @@ class Instance(AwsKind):
         options = inputs.get("metadataOptions") or {}
         tokens = options.get("httpTokens", "optional")
         if not contains_unknown(tokens) and tokens not in ("optional", "required"):
-            failures.append(("metadataOptions", f"expected httpTokens to be optional or required, got {tokens}"))
+            failures.append(
+                ("metadataOptions", f"expected httpTokens to be optional or required, got {tokens}")
+            )
         return failures
 
     def also_replaces(self, changed: set[str], state: State, inputs: Inputs) -> set[str]:
@@ -57,8 +105,12 @@ class Instance(AwsKind):
     def create(self, inputs: Inputs) -> str:
         image = one(lambda: self.api.ec2.describe_images(ImageIds=[inputs["ami"]]), "Images")
         if image is None:
-            raise Refused(f"creating EC2 Instance: InvalidAMIID.NotFound: The image id '[{inputs['ami']}]' does not exist")
-        offered = self.api.ec2.describe_instance_types(InstanceTypes=[inputs["instanceType"]])["InstanceTypes"][0]
+            raise Refused(
+                f"creating EC2 Instance: InvalidAMIID.NotFound: The image id '[{inputs['ami']}]' does not exist"
+            )
+        offered = self.api.ec2.describe_instance_types(InstanceTypes=[inputs["instanceType"]])[
+            "InstanceTypes"
+        ][0]
         # Moto forgets the architecture; the lab's images carry it in their names.
         architecture = image.get("Architecture") or image["Name"].split("-")[-2]
         if architecture not in offered["ProcessorInfo"]["SupportedArchitectures"]:
@@ -85,7 +137,9 @@ class Instance(AwsKind):
                 UserData=inputs.get("userData")
                 or (base64.b64decode(inputs["userDataBase64"]) if inputs.get("userDataBase64") else None),
                 IamInstanceProfile={"Name": profile} if profile else None,
-                NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": interface}] if interface else None,
+                NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": interface}]
+                if interface
+                else None,
                 SubnetId=inputs.get("subnetId"),
                 SecurityGroupIds=inputs.get("vpcSecurityGroupIds"),
                 MetadataOptions=present(
@@ -175,10 +229,14 @@ class Instance(AwsKind):
 
     def _require_free(self, interface: str) -> None:
         """EC2 refuses an interface that another instance has; moto takes it away from that one."""
-        now = self.api.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][0]
+        now = self.api.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])["NetworkInterfaces"][
+            0
+        ]
         owner = (now.get("Attachment") or {}).get("InstanceId")
         if owner and attached_to_living_instance(self.api, owner):
-            raise Refused(f"creating EC2 Instance: InvalidNetworkInterface.InUse: {interface} is in use by {owner}")
+            raise Refused(
+                f"creating EC2 Instance: InvalidNetworkInterface.InUse: {interface} is in use by {owner}"
+            )
 
     def _volumes(self, identity: str) -> list[dict[str, Any]]:
         filters = [{"Name": "attachment.instance-id", "Values": [identity]}]
@@ -188,7 +246,9 @@ class Instance(AwsKind):
 class Volume(AwsKind):
     token = "aws:ebs/volume:Volume"
     replaced_by = frozenset({"availabilityZone", "encrypted", "kmsKeyId", "snapshotId", "multiAttachEnabled"})
-    computed = frozenset({"iops", "kmsKeyId", "snapshotId", "throughput", "type", "encrypted", "size", "region"})
+    computed = frozenset(
+        {"iops", "kmsKeyId", "snapshotId", "throughput", "type", "encrypted", "size", "region"}
+    )
     not_stored = frozenset({"finalSnapshot"})
 
     def create(self, inputs: Inputs) -> str:
@@ -241,7 +301,9 @@ class VolumeAttachment(AwsKind):
     def create(self, inputs: Inputs) -> str:
         volume = self.api.ec2.describe_volumes(VolumeIds=[inputs["volumeId"]])["Volumes"][0]
         if volume["Attachments"]:
-            raise Refused(f"attaching EBS Volume: VolumeInUse: {inputs['volumeId']} is already attached to an instance")
+            raise Refused(
+                f"attaching EBS Volume: VolumeInUse: {inputs['volumeId']} is already attached to an instance"
+            )
         self.api.ec2.attach_volume(
             Device=inputs["deviceName"], InstanceId=inputs["instanceId"], VolumeId=inputs["volumeId"]
         )
@@ -249,7 +311,9 @@ class VolumeAttachment(AwsKind):
 
     def read(self, identity: str, state: State) -> State | None:
         volume = one(lambda: self.api.ec2.describe_volumes(VolumeIds=[state["volumeId"]]), "Volumes")
-        attached = [a for a in (volume or {}).get("Attachments", []) if a["InstanceId"] == state["instanceId"]]
+        attached = [
+            a for a in (volume or {}).get("Attachments", []) if a["InstanceId"] == state["instanceId"]
+        ]
         if not attached:
             return None
         return {

@@ -19,7 +19,11 @@ def _get_vpc(api: Api, given: Inputs) -> Mapping[str, Any]:
         "id": vpc["VpcId"],
         "cidrBlock": vpc["CidrBlock"],
         "cidrBlockAssociations": [
-            {"associationId": a["AssociationId"], "cidrBlock": a["CidrBlock"], "state": a["CidrBlockState"]["State"]}
+            {
+                "associationId": a["AssociationId"],
+                "cidrBlock": a["CidrBlock"],
+                "state": a["CidrBlockState"]["State"],
+            }
             for a in vpc["CidrBlockAssociationSet"]
         ],
         "default": vpc["IsDefault"],
@@ -60,7 +64,9 @@ def _get_instance_type(api: Api, given: Inputs) -> Mapping[str, Any]:
 
 def _get_managed_prefix_list(api: Api, given: Inputs) -> Mapping[str, Any]:
     ids = {"PrefixListIds": [given["id"]]} if given.get("id") else {}
-    found = one(lambda: api.ec2.describe_managed_prefix_lists(**ids), "PrefixLists", "InvalidPrefixListID.NotFound")
+    found = one(
+        lambda: api.ec2.describe_managed_prefix_lists(**ids), "PrefixLists", "InvalidPrefixListID.NotFound"
+    )
     if found is None:
         raise Refused(f"reading EC2 Managed Prefix List: no matching {given.get('id')} found")
     entries = api.ec2.get_managed_prefix_list_entries(PrefixListId=found["PrefixListId"])["Entries"]
@@ -79,10 +85,14 @@ def _get_parameter(api: Api, given: Inputs) -> Mapping[str, Any]:
     if name in IMAGE_PARAMETERS:
         # Publishers' parameters: moto lets nobody write below /aws.
         os, architecture = IMAGE_PARAMETERS[name]
-        images = api.ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{os}-{architecture}-*"]}])["Images"]
+        images = api.ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{os}-{architecture}-*"]}])[
+            "Images"
+        ]
         value, kind = max(images, key=lambda image: image["Name"])["ImageId"], "String"
     else:
-        parameter = api.ssm.get_parameter(Name=name, WithDecryption=given.get("withDecryption", True))["Parameter"]
+        parameter = api.ssm.get_parameter(Name=name, WithDecryption=given.get("withDecryption", True))[
+            "Parameter"
+        ]
         value, kind = parameter["Value"], parameter["Type"]
     # The real provider's `insecureValue` is the value of what is not a SecureString.
     return {

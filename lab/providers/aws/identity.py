@@ -12,7 +12,9 @@ _STANDARD_LIMIT, _ADVANCED_LIMIT = 4096, 8192
 class Role(AwsKind):
     token = "aws:iam/role:Role"
     replaced_by = frozenset({"name", "path"})
-    computed = frozenset({"name", "path", "inlinePolicies", "managedPolicyArns", "namePrefix", "maxSessionDuration"})
+    computed = frozenset(
+        {"name", "path", "inlinePolicies", "managedPolicyArns", "namePrefix", "maxSessionDuration"}
+    )
     defaults = {"forceDetachPolicies": False, "maxSessionDuration": 3600, "path": "/"}
     not_stored = frozenset({"forceDetachPolicies", "inlinePolicies", "managedPolicyArns"})
     name_length = 64
@@ -52,7 +54,9 @@ class Role(AwsKind):
 
     def update(self, identity: str, state: State, inputs: Inputs, changed: set[str]) -> None:
         if "assumeRolePolicy" in changed:
-            self.api.iam.update_assume_role_policy(RoleName=identity, PolicyDocument=inputs["assumeRolePolicy"])
+            self.api.iam.update_assume_role_policy(
+                RoleName=identity, PolicyDocument=inputs["assumeRolePolicy"]
+            )
         if "description" in changed:
             self.api.iam.update_role(RoleName=identity, Description=inputs.get("description", ""))
         _retag(self, "role", identity, state, inputs)
@@ -108,11 +112,15 @@ class InstanceProfile(AwsKind):
             InstanceProfileName=inputs["name"], Path=inputs["path"], Tags=as_tags(self.api.all_tags(inputs))
         )
         if inputs.get("role"):
-            self.api.iam.add_role_to_instance_profile(InstanceProfileName=inputs["name"], RoleName=inputs["role"])
+            self.api.iam.add_role_to_instance_profile(
+                InstanceProfileName=inputs["name"], RoleName=inputs["role"]
+            )
         return inputs["name"]
 
     def read(self, identity: str, state: State) -> State | None:
-        answer = found(lambda: self.api.iam.get_instance_profile(InstanceProfileName=identity), "NoSuchEntity")
+        answer = found(
+            lambda: self.api.iam.get_instance_profile(InstanceProfileName=identity), "NoSuchEntity"
+        )
         if answer is None:
             return None
         profile = answer["InstanceProfile"]
@@ -139,7 +147,9 @@ class InstanceProfile(AwsKind):
     def _release(self, identity: str, state: State) -> None:
         if role := state.get("role"):
             found(
-                lambda: self.api.iam.remove_role_from_instance_profile(InstanceProfileName=identity, RoleName=role),
+                lambda: self.api.iam.remove_role_from_instance_profile(
+                    InstanceProfileName=identity, RoleName=role
+                ),
                 "NoSuchEntity",
             )
 
@@ -153,9 +163,16 @@ class Parameter(AwsKind):
 
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
         if inputs["type"] not in ("String", "StringList", "SecureString"):
-            return [("type", f"expected type to be one of [String StringList SecureString], got {inputs['type']}")]
+            return [
+                ("type", f"expected type to be one of [String StringList SecureString], got {inputs['type']}")
+            ]
         if inputs.get("tier", "Standard") not in ("Standard", "Advanced", "Intelligent-Tiering"):
-            return [("tier", f"expected tier to be Standard, Advanced or Intelligent-Tiering, got {inputs['tier']}")]
+            return [
+                (
+                    "tier",
+                    f"expected tier to be Standard, Advanced or Intelligent-Tiering, got {inputs['tier']}",
+                )
+            ]
         return []
 
     def same(self, argument: str, state: Any, wanted: Any) -> bool:
@@ -201,9 +218,13 @@ class Parameter(AwsKind):
             self._put({**inputs, "name": identity}, True)
         was, wanted = state.get("tagsAll") or {}, self.api.all_tags(inputs)
         if gone := [key for key in was if key not in wanted]:
-            self.api.ssm.remove_tags_from_resource(ResourceType="Parameter", ResourceId=identity, TagKeys=gone)
+            self.api.ssm.remove_tags_from_resource(
+                ResourceType="Parameter", ResourceId=identity, TagKeys=gone
+            )
         if wanted:
-            self.api.ssm.add_tags_to_resource(ResourceType="Parameter", ResourceId=identity, Tags=as_tags(wanted))
+            self.api.ssm.add_tags_to_resource(
+                ResourceType="Parameter", ResourceId=identity, Tags=as_tags(wanted)
+            )
 
     def delete(self, identity: str, state: State) -> None:
         found(lambda: self.api.ssm.delete_parameter(Name=identity), "ParameterNotFound")
@@ -212,7 +233,9 @@ class Parameter(AwsKind):
         value, tier = inputs["value"], inputs.get("tier", "Standard")
         size = len(value.encode())
         if size > (_STANDARD_LIMIT if tier == "Standard" else _ADVANCED_LIMIT):
-            raise Refused(f"creating SSM Parameter: ValidationException: the value has {size} characters, too many for {tier}")
+            raise Refused(
+                f"creating SSM Parameter: ValidationException: the value has {size} characters, too many for {tier}"
+            )
         if tier == "Intelligent-Tiering":
             # Moto writes the request down instead of choosing.
             tier = "Standard" if size <= _STANDARD_LIMIT else "Advanced"

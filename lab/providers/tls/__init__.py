@@ -80,7 +80,12 @@ class PrivateKey(_Made):
 
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
         if inputs["algorithm"] not in ("RSA", "ECDSA", "ED25519"):
-            return [("algorithm", f'value must be one of: ["RSA" "ECDSA" "ED25519"], got: "{inputs["algorithm"]}"')]
+            return [
+                (
+                    "algorithm",
+                    f'value must be one of: ["RSA" "ECDSA" "ED25519"], got: "{inputs["algorithm"]}"',
+                )
+            ]
         if inputs["ecdsaCurve"] not in _CURVES:
             return [("ecdsaCurve", f'value must be one of: {sorted(_CURVES)}, got: "{inputs["ecdsaCurve"]}"')]
         return []
@@ -101,9 +106,13 @@ class PrivateKey(_Made):
             **inputs,
             "privateKeyPem": key.private_bytes(_PEM, own, plain).decode(),
             "privateKeyPemPkcs8": key.private_bytes(_PEM, private.PKCS8, plain).decode(),
-            "publicKeyPem": public.public_bytes(_PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode(),
+            "publicKeyPem": public.public_bytes(
+                _PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            ).decode(),
             # OpenSSH knows no P-224.
-            "privateKeyOpenssh": "" if _is_p224(key) else key.private_bytes(_PEM, private.OpenSSH, plain).decode(),
+            "privateKeyOpenssh": ""
+            if _is_p224(key)
+            else key.private_bytes(_PEM, private.OpenSSH, plain).decode(),
         }
 
 
@@ -127,7 +136,15 @@ class CertRequest(_Made):
 class _Certificate(_Made):
     replaced_by = frozenset(
         {"allowedUses", "validityPeriodHours", "isCaCertificate", "setSubjectKeyId", "setAuthorityKeyId"}
-        | {"certRequestPem", "caCertPem", "caPrivateKeyPem", "privateKeyPem", "subject", "dnsNames", "ipAddresses"}
+        | {
+            "certRequestPem",
+            "caCertPem",
+            "caPrivateKeyPem",
+            "privateKeyPem",
+            "subject",
+            "dnsNames",
+            "ipAddresses",
+        }
         | {"uris", "maxPathLength"}
     )
     defaults = {"earlyRenewalHours": 0, "isCaCertificate": False, "setSubjectKeyId": False}
@@ -247,7 +264,9 @@ def _digest(key: Any) -> Any:
 
 def _name(inputs: Inputs) -> x509.Name:
     subject = inputs.get("subject") or {}
-    return x509.Name([x509.NameAttribute(oid, subject[name]) for name, oid in _SUBJECT.items() if subject.get(name)])
+    return x509.Name(
+        [x509.NameAttribute(oid, subject[name]) for name, oid in _SUBJECT.items() if subject.get(name)]
+    )
 
 
 def _alternatives(inputs: Inputs) -> list[x509.GeneralName]:
