@@ -1,0 +1,1 @@
+"""Figures, as ratios against a peer or a floor measured in the same run: `make bench` (machines are noisy)."""
