@@ -3,6 +3,7 @@
 import socket
 import ssl
 import tempfile
+import warnings
 
 from lab import certs
 
@@ -36,7 +37,9 @@ def ping(
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     if version is not None:
         context.set_ciphers("DEFAULT@SECLEVEL=0")
-        context.minimum_version = context.maximum_version = version
+        with warnings.catch_warnings():  # old versions are deprecated, which is why they are tried
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = version
     if ciphers is not None:
         context.set_ciphers(ciphers)
     if client is not None:

@@ -4,6 +4,7 @@ It is made once, from Debian's own packages, and kept under the user's cache fol
 systemd and cloud-init with the Ec2 datasource, and neither Docker nor nftables: installing them is user-data's work.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -31,7 +32,7 @@ TOOLS = {
 
 _BASE = "systemd,systemd-sysv,dbus,udev,kmod,procps,iproute2,iputils-ping,python3,ca-certificates,openssl,apt-utils"
 _INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
-_OFFERED = ["docker.io", "nftables", "iptables", "busybox-static"]
+_OFFERED = ["docker.io", "nftables", "iptables", "ufw", "busybox-static"]
 
 _CLOUD_CONFIG = """\
 # As on EC2, where the metadata service is the one source of user-data; the network is there before the machine boots.
@@ -69,15 +70,18 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
     """The image, made if it is not in the cache yet (two minutes)."""
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     place = cache() / f"image-{key}"
-    if not place.exists():
-        building = cache() / f"image-{key}.{os.getpid()}"
-        shutil.rmtree(building, ignore_errors=True)
-        building.mkdir(parents=True)
-        try:
-            _build(building, say)
-            building.rename(place)
-        finally:
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes, one makes it
+        if not place.exists():
+            building = cache() / f"image-{key}.new"
             shutil.rmtree(building, ignore_errors=True)
+            building.mkdir()
+            try:
+                _build(building, say)
+                building.rename(place)
+            finally:
+                shutil.rmtree(building, ignore_errors=True)
     return Image(
         place / "root", place / "packages", place / "busybox.tar", place / "docker-cli" / "usr/bin/docker"
     )
@@ -133,6 +137,8 @@ def _configure(root: Path) -> None:
     text = datasource.read_text()
     assert "/sys/hypervisor/uuid" in text
     datasource.write_text(text.replace("/sys/hypervisor/uuid", "/etc/hypervisor-uuid"))
+    # Packages are installed at each first boot, and these disks are thrown away.
+    (root / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")
     # The lab gives the interface its address before the machine boots, and has no DHCP server.
     (root / "usr/sbin/dhclient").unlink()
     # The cloud image enables the datasource without asking the firmware, which a container does not have.

@@ -58,14 +58,17 @@ def _may_raise_limits() -> bool:
 
 _PREFIX = "dockerhost-lab-"
 
+# Where the router offers Parameter Store and Debian's packages (RFC 2544: for tests, and nobody's network).
+_SERVICES = "198.18.0.1"
+
 
 def clean() -> list[str]:
     """Take away the disks of machines whose lab is no more; returns their folders."""
     mounted = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
     removed: list[str] = []
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        owner = folder / "owner"
-        if owner.exists() and Path(f"/proc/{owner.read_text()}").exists():
+        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
+        if Path(f"/proc/{owner}").exists():
             continue
         if str(folder / "root") in mounted:
             subprocess.run(["umount", str(folder / "root")], check=False)
@@ -94,19 +97,15 @@ class Machine:
         self.private_ip: str = interface["PrivateIpAddress"]
         self.subnet: str = subnet["CidrBlock"]
         self.ipv6 = [address["Ipv6Address"] for address in interface.get("Ipv6Addresses", [])]
-        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        (self._directory / "owner").write_text(str(os.getpid()))
+        self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         for name in ("upper", "work", "root", "docker", "containerd"):
             (self._directory / name).mkdir()
         self._nspawn: subprocess.Popen[bytes] | None = None
         self._binds: list[str] = []
         self._disks: list[str] = []
         self.namespace = ""
-        # An address of its own in the router's namespace, so that two machines do not meet.
-        number = int.from_bytes(os.urandom(2))
-        address = f"198.18.{number >> 8}.{number & 255 or 1}"
-        network.ip("address", "replace", f"{address}/32", "dev", "lo", namespace=wires.router)
-        self.around = Surroundings(cloud, instance_id, wires.router, address, base.packages)
+        network.ip("address", "replace", f"{_SERVICES}/32", "dev", "lo", namespace=wires.router)
+        self.around = Surroundings(cloud, instance_id, wires.router, _SERVICES, base.packages)
 
     def __enter__(self) -> "Machine":
         self.boot()
@@ -114,6 +113,22 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    # The disk, before the first boot
+
+    def install(self, path: str, text: str, mode: int = 0o755) -> None:
+        """Puts a file onto the disk of a machine that is off."""
+        place = self._directory / "upper" / path.lstrip("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+        place.chmod(mode)
+
+    def start_from_image_of(self, other: "Machine") -> None:
+        """Take a copy of the other machine's disks, as an AMI made from it would be; both are off."""
+        for name in ("upper", "docker", "containerd"):
+            subprocess.run(
+                ["cp", "-a", f"{other._directory / name}/.", str(self._directory / name)], check=True
+            )
 
     # Power
 

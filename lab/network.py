@@ -71,12 +71,23 @@ def clean(everything: bool = False) -> list[str]:
     """Remove the namespaces of runs that are no more (of every run, if asked); returns their names."""
     removed = [name for name in _ours() if everything or not _owner_alive(name)]
     for name in removed:
-        ip("netns", "delete", name)
+        _delete(name)
     return removed
 
 
+def _delete(name: str) -> None:
+    try:
+        ip("netns", "delete", name)
+    except RuntimeError:
+        if name in _ours():  # else another run has cleaned up, too
+            raise
+
+
 class Network:
-    """A router with two clients; hosts are wired to it as they boot."""
+    """A router with two clients, and a host, which is wired to it as it boots.
+
+    One host at a time: the router's namespace has one metadata service, which answers for one instance.
+    """
 
     def __init__(self, trusted: str = "10.0.5.20/24", outside: str = "10.0.6.20/24") -> None:
         clean()
@@ -99,7 +110,7 @@ class Network:
     def close(self) -> None:
         for name in _ours():
             if name.startswith(self._prefix):
-                ip("netns", "delete", name)
+                _delete(name)
 
     def _namespace(self, role: str) -> str:
         name = f"{self._prefix}-{role}"
@@ -132,7 +143,7 @@ class Network:
 
     def remove(self, namespace: str) -> None:
         if namespace in _ours():
-            ip("netns", "delete", namespace)
+            _delete(namespace)
 
     def _wire(self, name: str, device: str, addresses: Sequence[str]) -> None:
         self._wires[name] = len(self._wires)
@@ -159,9 +170,13 @@ def listen_in(namespace: str, address: str, port: int) -> socket.socket:
     def make() -> socket.socket:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         server = socket.socket(family)
-        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        server.bind((address, port))
-        server.listen(128)
+        try:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            server.bind((address, port))
+            server.listen(128)
+        except BaseException:
+            server.close()
+            raise
         return server
 
     return within(namespace, make)

@@ -74,7 +74,7 @@ def _requires() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def docker(requires: Callable[..., None]) -> str:
+def docker_client(requires: Callable[..., None]) -> str:
     """The path of a Docker client."""
     requires("docker-cli")
     return str(docker_path())
@@ -86,9 +86,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark by folder, and let one worker run all of a costly folder's tests: they share an engine or a network."""
+    """Mark by folder, and let one worker run what shares an engine or a booted host."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            item.add_marker(pytest.mark.xdist_group(folder))
+            # Hosts of a test's own share nothing with the one that is ready: their files go to other workers.
+            fresh = "fresh" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}" if fresh else folder))

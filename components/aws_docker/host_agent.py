@@ -236,11 +236,10 @@ def check(generation: Path) -> None:
             raise Refused("server.pem does not name %s" % address)
     dates = dict(line.split("=") for line in openssl(generation, "server.pem", "-dates").split("\n") if line)
     # A certificate made a moment ago may be ahead of this clock, which time sync has yet to set.
-    until = time.time() + 60
-    while ssl.cert_time_to_seconds(dates["notBefore"]) > time.time():
-        if time.time() > until:
-            raise Refused("server.pem is not valid before %s" % dates["notBefore"])
-        time.sleep(1)
+    ahead = ssl.cert_time_to_seconds(dates["notBefore"]) - time.time()
+    if ahead > 60:
+        raise Refused("server.pem is not valid before %s" % dates["notBefore"])
+    time.sleep(max(0, ahead))
     if ssl.cert_time_to_seconds(dates["notAfter"]) < time.time():
         raise Refused("server.pem expired on %s" % dates["notAfter"])
     bundle = (generation / "client-ca.pem").read_text()

@@ -4,6 +4,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +33,7 @@ def base() -> image.Image:
 @pytest.fixture(scope="session")
 def wires(cloud: Cloud) -> Iterator[network.Network]:
     machine.clean()
-    with network.Network(trusted="10.0.5.20/24", outside="10.0.6.20/24") as made:
+    with network.Network() as made:
         yield made
 
 
@@ -46,7 +47,8 @@ class Deployment:
     clients: tuple[str, ...] = ("alice", "bob")
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
-    ipv6: bool = False
+    ipv6: str | None = None
+    system: str = "debian-12"
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -62,13 +64,17 @@ class Deployment:
         self._grant()
 
     def new_server_certificate(self, **changes: Any) -> certs.Certificate:
-        return certs.leaf(self.server_ca, [certs.SERVER], [self.address, "127.0.0.1"], **changes)
+        return certs.leaf(self.server_ca, [certs.SERVER], [*self.addresses, "127.0.0.1"], **changes)
+
+    @property
+    def addresses(self) -> list[str]:
+        return [self.address, *([self.ipv6] if self.ipv6 else [])]
 
     def document(self, **changes: Any) -> str:
         bip, pools = networks.container_address_pools(["172.31.0.0/16", *self.trusted])
         arguments: dict[str, Any] = {
             "daemon": daemon.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
-            "listen": [self.address] if self.trusted else [],
+            "listen": self.addresses if self.trusted else [],
             "trusted": self.trusted,
             "server_key": self.server.key_pem,
             "server_certificate": self.server.pem,
@@ -88,7 +94,7 @@ class Deployment:
         )
 
     def user_data(self) -> str:
-        return userdata.user_data("debian-12", parameter=self.name, volume_id=self.volume)
+        return userdata.user_data(self.system, parameter=self.name, volume_id=self.volume)
 
     def instance(self, user_data: str) -> str:
         ec2 = self.cloud.client("ec2")
@@ -108,9 +114,11 @@ class Deployment:
         return started["Instances"][0]["InstanceId"]
 
     def machine(self, user_data: str | None = None) -> machine.Machine:
-        return machine.Machine(
+        made = machine.Machine(
             self.cloud, self.instance(user_data or self.user_data()), self.wires, self.base
         )
+        made.ipv6 += [self.ipv6] if self.ipv6 else []
+        return made
 
     def _grant(self) -> None:
         iam = self.cloud.client("iam")
@@ -148,25 +156,53 @@ class Host:
         self.machine.run(["systemctl", "reset-failed", "docker.service", "docker.socket"], check=False)
         return self.machine.run(["systemctl", "restart", "docker.service"], check=False).returncode == 0
 
+    def recover(self) -> None:
+        """Start dockerd again, once all is put right; the watch may be doing the same."""
+        self.machine.wait(self.restart, "dockerd to start again", 60)
+
     def sync(self) -> str:
         """Have the host fetch its configuration now; returns what went wrong, if anything."""
         done = self.machine.run(["/usr/local/sbin/dockerhost", "sync"], check=False)
-        return "" if done.returncode == 0 else done.stdout
+        # What was said before is not said again, but stands in the status.
+        return "" if done.returncode == 0 else done.stdout or self.machine.status()["reason"]
 
     def ping(
-        self, client: certs.Certificate | str | None = "alice", source: str | None = None, **how: Any
+        self,
+        client: certs.Certificate | str | None = "alice",
+        source: str | None = None,
+        address: str | None = None,
+        **how: Any,
     ) -> str:
         """What /_ping answers a client: `200`, `400`, `refused`, `timeout`, `reset`, or the TLS alert."""
         certificate = self.deployment.certificates[client] if isinstance(client, str) else client
         namespace = source or self.deployment.wires.trusted
         return network.within(
-            namespace, lambda: ping(self.address, certificate, self.deployment.server_ca, **how)
+            namespace,
+            lambda: ping(address or self.address, certificate, self.deployment.server_ca, **how),
         )
 
     def port(self, port: int, source: str | None = None, address: str | None = None) -> str:
         """`open`, `refused` or `timeout`, from a namespace (the trusted client's)."""
         namespace = source or self.deployment.wires.trusted
         return network.within(namespace, lambda: connect(address or self.address, port))
+
+    def container_reaches(self, address: str, port: int, *options: str) -> bool:
+        """Whether a container gets a TCP connection to an address."""
+        attempt = ["/bin/busybox", "timeout", "5", "/bin/busybox", "nc", "-w", "1", address, str(port)]
+        command = ["docker", "run", "--rm", *options, "busybox", *attempt]
+        done = self.machine.run(command, check=False, stdin="")
+        if done.returncode not in (0, 1, 143):  # connected, not connected, connected until `timeout` ended it
+            raise RuntimeError(f"the container did not run: {done.stderr}")
+        return done.returncode != 1
+
+    def serve(self, port: int) -> None:
+        """Have the host serve plain HTTP on another port, for attempts that shall succeed."""
+        self.machine.run(
+            ["systemd-run", f"--unit=serve-{port}", "python3", "-m", "http.server", "--bind", "::", str(port)]
+        )
+        self.machine.wait(
+            lambda: self.port(port, self.machine.namespace) == "open", f"the host to serve {port}", 20
+        )
 
     def assert_nothing_open(self) -> None:
         """2375 is closed from everywhere, and 2376 guarded or closed, whatever has been done to the host."""
@@ -218,16 +254,15 @@ def load_busybox(host: Host) -> None:
 
 
 @pytest.fixture
-def fresh(cloud: Cloud, wires: network.Network, base: image.Image) -> Iterator[Callable[..., Host]]:
-    """Makes hosts of a test's own, as yet not booted; `boot` is the test's to call."""
-    made: list[Host] = []
+def fresh(cloud: Cloud, base: image.Image) -> Iterator[Callable[..., Host]]:
+    """Makes hosts of a test's own, as yet not booted, each with wires of its own; `boot` is the test's to call."""
+    with ExitStack() as made:
 
-    def make(user_data: Callable[[Deployment], str] = Deployment.user_data, **changes: Any) -> Host:
-        deployment = Deployment(cloud, wires, base, **changes)
-        deployment.publish()
-        made.append(Host(deployment, deployment.machine(user_data(deployment))))
-        return made[-1]
+        def make(user_data: Callable[[Deployment], str] = Deployment.user_data, **changes: Any) -> Host:
+            deployment = Deployment(cloud, made.enter_context(network.Network()), base, **changes)
+            deployment.publish()
+            host = Host(deployment, deployment.machine(user_data(deployment)))
+            made.callback(host.machine.stop)
+            return host
 
-    yield make
-    for each in made:
-        each.machine.stop()
+        yield make

@@ -18,7 +18,7 @@ def assert_docker_is_masked(host: Host) -> None:
 
 
 def wait_failed(host: Host) -> None:
-    host.machine.wait(lambda: host.machine.status().get("state") == "refused", "the bootstrap to fail", 60)
+    host.machine.wait(lambda: host.machine.status().get("state") == "refused", "the bootstrap to fail", 180)
 
 
 def try_again(host: Host) -> None:
@@ -42,7 +42,7 @@ def test_a_first_boot_recovers_from_every_fault_in_turn(fresh: FACTORY) -> None:
     around.faults.clear()
     host.machine.run(["systemctl", "restart", "--no-block", "dockerhost-bootstrap.service"])
     host.machine.wait(
-        lambda: host.machine.status().get("reason") == "dockerd", "the installation of docker", 60
+        lambda: host.machine.status().get("reason") == "dockerd", "the installation of docker", 120
     )
     host.assert_nothing_open()
     host.machine.power_cut()
@@ -53,7 +53,7 @@ def test_a_first_boot_recovers_from_every_fault_in_turn(fresh: FACTORY) -> None:
         host.machine.wait(
             lambda: host.machine.status().get("state") == "fetching",
             f"the bootstrap to fetch despite {fault}",
-            90,
+            180,
         )
         assert_docker_is_masked(host)
     around.faults.clear()

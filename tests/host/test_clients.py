@@ -1,7 +1,10 @@
 """Who gets an answer on 2376, and who does not: every client here is a real one, on the real dockerd."""
 
+import json
+import re
 import socket
 import ssl
+import sys
 from pathlib import Path
 
 import docker
@@ -124,15 +127,20 @@ def test_half_open_handshakes_do_not_keep_others_out(host: Host) -> None:
             each.close()
 
 
+def write_bundle(host: Host, folder: Path) -> None:
+    """Alice's ca.pem, cert.pem and key.pem, as every client of Docker takes them."""
+    alice = host.deployment.certificates["alice"]
+    for name, text in (("ca", host.deployment.server_ca.pem), ("cert", alice.pem), ("key", alice.key_pem)):
+        (folder / f"{name}.pem").write_text(text)
+
+
 def test_docker_the_command_and_docker_py_get_on_with_the_certificates(
-    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    host: Host, tmp_path: Path, docker_client: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A private CA for everything in the environment would override docker-py's own.
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
-    alice = host.deployment.certificates["alice"]
-    for name, text in (("ca", host.deployment.server_ca.pem), ("cert", alice.pem), ("key", alice.key_pem)):
-        (tmp_path / f"{name}.pem").write_text(text)
+    write_bundle(host, tmp_path)
     settings = {
         "DOCKER_HOST": f"tcp://{host.address}:2376",
         "DOCKER_TLS_VERIFY": "1",
@@ -143,7 +151,7 @@ def test_docker_the_command_and_docker_py_get_on_with_the_certificates(
         [
             "env",
             *(f"{name}={value}" for name, value in settings.items()),
-            "docker",
+            docker_client,
             "run",
             "--rm",
             "busybox",
@@ -230,3 +238,69 @@ def test_files_have_the_owners_and_modes_that_cis_asks_for(host: Host) -> None:
     seen = {path: host.machine.run(["stat", "-L", "-c", "%a %U:%G", path]).stdout.strip() for path in wanted}
     assert seen == wanted
     assert host.machine.run(["getent", "group", "docker"]).stdout.strip().endswith(":"), "the group is empty"
+
+
+_BY_DOCKER_PY = """
+import os, docker
+certificates = os.environ["DOCKER_CERT_PATH"]
+pair = (certificates + "/cert.pem", certificates + "/key.pem")
+tls = docker.tls.TLSConfig(client_cert=pair, ca_cert=certificates + "/ca.pem", verify=True)
+docker.DockerClient(base_url=os.environ["DOCKER_HOST"], tls=tls).ping()
+"""
+
+
+@pytest.mark.parametrize("client", ["docker", "docker-py", "curl"])
+@pytest.mark.parametrize(("name", "works"), [("localhost", True), ("build.example", False)])
+def test_a_name_that_the_certificate_does_not_hold_is_refused_by_the_client(
+    host: Host, tmp_path: Path, docker_client: str, client: str, name: str, works: bool
+) -> None:
+    write_bundle(host, tmp_path)
+    folder = str(tmp_path)
+    in_curl = f"--cacert {folder}/ca.pem --cert {folder}/cert.pem --key {folder}/key.pem".split()
+    command = {
+        "docker": [docker_client, "version"],
+        "docker-py": [sys.executable, "-c", _BY_DOCKER_PY],
+        "curl": ["curl", "-sSf", *in_curl, f"https://{name}:2376/_ping"],
+    }[client]
+    settings = [f"DOCKER_HOST=tcp://{name}:2376", "DOCKER_TLS_VERIFY=1", f"DOCKER_CERT_PATH={folder}"]
+    # `ip netns exec` puts what stands in /etc/netns over /etc.
+    names = Path("/etc/netns") / host.deployment.wires.trusted
+    names.mkdir(parents=True)
+    try:
+        (names / "hosts").write_text(f"{host.address} {name}\n")
+        done = network.run_in(
+            host.deployment.wires.trusted,
+            ["env", "-u", "REQUESTS_CA_BUNDLE", "-u", "CURL_CA_BUNDLE", *settings, *command],
+        )
+    finally:
+        (names / "hosts").unlink()
+        names.rmdir()
+    assert (done.returncode == 0) == works, done.stdout + done.stderr
+    if not works:
+        assert re.search("certificate is valid for|doesn't match|does not match", done.stderr), done.stderr
+
+
+def test_the_hardened_defaults_are_in_force(host: Host) -> None:
+    """What docker-bench-security looks for in its sections 2 and 3, as the running engine tells it."""
+
+    def ask(*argv: str) -> str:
+        return host.machine.run(["docker", *argv]).stdout.strip()
+
+    assert ask("info", "-f", "{{.LiveRestoreEnabled}}") == "true"
+    security = ask("info", "-f", "{{.SecurityOptions}}")
+    assert "name=seccomp" in security
+    assert "name=no-new-privileges" in security
+    assert ask("info", "-f", "{{.LoggingDriver}} {{.Driver}}") == "json-file overlay2"
+    bridge = "com.docker.network.bridge.enable_icc"
+    assert ask("network", "inspect", "-f", f'{{{{index .Options "{bridge}"}}}}', "bridge") == "false"
+    name = ask("run", "-d", "-p", "8090:8000", "busybox", "/bin/sleep", "60")
+    try:
+        assert "docker-proxy" not in host.machine.run(["ps", "axww"]).stdout, "userland-proxy is off"
+        options = json.loads(ask("inspect", "-f", "{{json .HostConfig.LogConfig.Config}}", name))
+        assert options == {"max-file": "3", "max-size": "10m"}
+        limits = json.loads(ask("inspect", "-f", "{{json .HostConfig.Ulimits}}", name))
+        assert [(limit["Name"], limit["Soft"], limit["Hard"]) for limit in limits] == [
+            ("nofile", 32768, 65536)
+        ]
+    finally:
+        ask("rm", "-f", name)

@@ -147,3 +147,42 @@ def test_what_cannot_be_fetched_changes_nothing(host: Host, fault: str) -> None:
 def _with(document: object, pair: certs.Certificate) -> str:
     assert callable(document)
     return document(server_key=pair.key_pem, server_certificate=pair.pem)
+
+
+def test_a_full_disk_leaves_the_configuration_in_force(host: Host) -> None:
+    before = daemon_pid(host)
+    generations = "/etc/dockerhost/generations"
+    # A disk of this folder's own that its present content fills.
+    host.machine.run(["cp", "-a", generations, "/root/generations"])
+    host.machine.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", generations])
+    try:
+        host.machine.run(["cp", "-a", "/root/generations/.", generations])
+        host.machine.run(["sh", "-c", f"cat /dev/zero > {generations}/full || true"])
+        host.deployment.server = host.deployment.new_server_certificate()
+        host.deployment.publish()
+        assert "No space left" in host.sync()
+        host.assert_serving()
+        assert daemon_pid(host) == before
+    finally:
+        host.machine.run(["umount", "-l", generations])
+        host.machine.run(["rm", "-rf", "/root/generations"])
+
+
+def test_a_certificate_that_starts_in_a_moment_is_waited_for(host: Host) -> None:
+    """As from a machine whose clock is a little ahead of the host's."""
+    host.deployment.server = host.deployment.new_server_certificate(starts=5 / 86400)
+    host.deployment.publish()
+    assert host.sync() == ""
+    host.assert_serving()
+
+
+def test_the_role_reads_no_other_hosts_parameter(host: Host) -> None:
+    stranger = f"{host.deployment.name}-of-another-host"
+    host.deployment.cloud.client("ssm").put_parameter(Name=stranger, Type="SecureString", Value="secret")
+    settings = host.machine.read("/etc/dockerhost/host.json")
+    host.machine.write("/etc/dockerhost/host.json", settings.replace(host.deployment.name, stranger))
+    try:
+        assert "not authorized" in host.sync()
+        host.assert_serving()
+    finally:
+        host.machine.write("/etc/dockerhost/host.json", settings)

@@ -31,7 +31,7 @@ def put_right(host: Host) -> Iterator[None]:
     )
     host.machine.run(["systemctl", "daemon-reload"])
     host.machine.run(["systemctl", "stop", "docker.socket"], check=False)
-    assert host.restart()
+    host.recover()
     host.assert_serving()
 
 
@@ -100,6 +100,18 @@ FAULTS: dict[str, tuple[Callable[[Host], object], str]] = {
         ),
         "another drop-in",
     ),
+    "a second drop-in without a CA": (
+        lambda h: h.machine.write(
+            f"{DROP_INS}/20-open.conf",
+            f"[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://{h.address}:2376 --tlsverify"
+            f" --tlscert {CURRENT}/server.pem --tlskey {CURRENT}/server-key.pem\n",
+        ),
+        "another drop-in",
+    ),
+    "a certificate that is not valid yet": (
+        lambda h: new_pair(h, [certs.SERVER], starts=1),
+        "not valid before",
+    ),
     "a socket unit that listens on TCP": (
         lambda h: h.machine.run(
             [
@@ -143,6 +155,12 @@ def test_without_our_drop_in_dockerd_falls_back_to_its_socket(host: Host) -> Non
         host.assert_closed()
     finally:
         host.machine.run(["systemctl", "start", "dockerhost-watch.service"])
+
+
+def test_without_daemon_json_dockerd_does_not_start(host: Host) -> None:
+    host.machine.run(["rm", f"{CURRENT}/daemon.json"])
+    assert not host.restart()
+    host.assert_closed()
 
 
 @pytest.mark.parametrize(

@@ -195,29 +195,29 @@ def api(tmp_path: Path) -> Iterator[Api]:
 
 @pytest.mark.requires("docker-cli")
 class TestWithDocker:
-    def test_env(self, stand: Stand, api: Api, docker: str) -> None:
+    def test_env(self, stand: Stand, api: Api, docker_client: str) -> None:
         stand.put_out(api.outputs)
-        script = f'set -eu; eval "$(aws-docker env --stack dev)"; {shlex.quote(docker)} ps'
+        script = f'set -eu; eval "$(aws-docker env --stack dev)"; {shlex.quote(docker_client)} ps'
         done = stand.run("bash", "-c", script)
         assert (done.status, done.err) == (0, "")
         assert done.out.startswith("CONTAINER ID")
         assert set(api.seen) == {"alice"}
 
-    def test_bundle(self, stand: Stand, api: Api, docker: str) -> None:
+    def test_bundle(self, stand: Stand, api: Api, docker_client: str) -> None:
         stand.put_out(api.outputs)
         written = stand.aws_docker("bundle", "certs of ci", "--client", "ci")
         assert (written.status, written.err) == (0, "")
         _, command = written.out.splitlines()
         shown = shlex.split(command)
         assert (shown[0], shown[-1]) == ("docker", "version")
-        done = stand.run(docker, *shown[1:-1], "ps")
+        done = stand.run(docker_client, *shown[1:-1], "ps")
         assert (done.status, done.err) == (0, "")
         assert set(api.seen) == {"ci"}
 
     @pytest.mark.parametrize("through_a_file", [False, True])
-    def test_context(self, stand: Stand, api: Api, docker: str, through_a_file: bool) -> None:
+    def test_context(self, stand: Stand, api: Api, docker_client: str, through_a_file: bool) -> None:
         stand.put_out({"build": api.outputs})
-        docker = shlex.quote(docker)
+        docker = shlex.quote(docker_client)
         if through_a_file:
             script = f"aws-docker context --client ci --file c.tar >&2 && {docker} context import build c.tar"
         else:
