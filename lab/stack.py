@@ -142,6 +142,9 @@ class Stack:
         """Take away the lock that an interrupted run left behind."""
         self._cli("cancel", "--yes")
 
+    def unprotect(self) -> None:
+        self._cli("state", "unprotect", "--all", "--yes")
+
     def outputs(self, secrets: bool = True) -> dict[str, Any]:
         shown = ["--show-secrets"] if secrets else []
         return json.loads(self._cli("stack", "output", "--json", *shown).check().stdout)

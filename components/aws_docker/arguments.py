@@ -265,7 +265,7 @@ def _check_types(given: Mapping[str, Any]) -> None:
         elif argument in _LISTS:
             if not isinstance(value, (list, tuple)):
                 raise InvalidInput(argument, value, "give a list, even of one", "is no list")
-            for member in cast(Sequence[Any], value):
+            for member in cast(Sequence[object], value):
                 late = argument != "clients" and isinstance(member, pulumi.Output)
                 if not isinstance(member, str) and not late:
                     raise InvalidInput(argument, member, "give strings", "is no string")
@@ -279,10 +279,9 @@ def _check_types(given: Mapping[str, Any]) -> None:
         elif argument == "tags":
             if not isinstance(value, Mapping):
                 raise InvalidInput(argument, value, "give a map of strings", "is no map")
-            for key, text in cast(Mapping[Any, Any], value).items():
-                late = isinstance(text, pulumi.Output)
-                if not isinstance(key, str) or not (isinstance(text, str) or late):
-                    raise InvalidInput(f"tags.{key}", cast(object, text), "give strings", "is no string")
+            for key, text in cast(Mapping[object, object], value).items():
+                if not isinstance(key, str) or not isinstance(text, (str, pulumi.Output)):
+                    raise InvalidInput(f"tags.{key}", text, "give strings", "is no string")
 
 
 def _known_options(options: Any) -> Any:

@@ -4,10 +4,10 @@ It keeps secrets as the engine does: a property that is secret going in, or that
 back secret.
 """
 
+import asyncio
 import gc
-import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,9 +202,7 @@ def _forget() -> None:
     """Collects what a failed program never awaited, now and in silence, and not in the middle of another test."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.disable(logging.CRITICAL)
         gc.collect()
-        logging.disable(logging.NOTSET)
 
 
 def _plain(struct: struct_pb2.Struct) -> dict[str, Any]:
@@ -251,6 +249,17 @@ def _quick_collections() -> None:
     # What the SDKs' thousands of classes take is never garbage: looking through it would take most of the time.
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quiet_loop() -> Iterator[None]:
+    loop = asyncio.new_event_loop()
+    # One failure fails every Output that follows from it; the first is raised, the others are no news.
+    loop.set_exception_handler(lambda *_: None)
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture
