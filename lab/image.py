@@ -25,6 +25,7 @@ TOOLS = {
     "ip": "iproute2",
     "openssl": "openssl",
     "mkfs.ext4": "e2fsprogs",
+    "apt-ftparchive": "apt-utils",
 }
 """Commands that the lab's hosts and clients need, and the Debian package of each."""
 

@@ -280,11 +280,11 @@ class Machine:
         until = time.monotonic() + timeout
         while not condition():
             if time.monotonic() > until:
-                raise TimeoutError(f"waited {timeout:.0f} s for {for_what}\n{self.console()[-3000:]}")
+                says = self.status() if self._leader() is not None else "nothing: it is off"
+                raise TimeoutError(
+                    f"waited {timeout:.0f} s for {for_what}\n{self.console()[-3000:]}\nthe host says: {says}"
+                )
             time.sleep(0.2)
 
     def wait_ready(self, timeout: float = 180) -> None:
-        try:
-            self.wait(lambda: self.status().get("state") == "ready", "the host to be ready", timeout)
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}\nthe host says: {self.status()}") from None
+        self.wait(lambda: self.status().get("state") == "ready", "the host to be ready", timeout)

@@ -451,6 +451,19 @@ def mount_volume(volume: str) -> None:
     run("systemctl", "enable", "--now", "var-lib-docker.mount")
 
 
+def repair() -> bool:
+    # A power cut in the middle of an installation: apt then refuses to work, and what it had unpacked may be
+    # half there.
+    if not shutil.which("dpkg"):
+        return False
+    journal = any(p.name.isdigit() for p in Path("/var/lib/dpkg/updates").iterdir())
+    if not journal and not run("dpkg", "--audit"):
+        return False
+    report("installing", "what was interrupted")
+    run("dpkg", "--configure", "-a")
+    return True
+
+
 def bootstrap() -> None:
     host = configuration()
     try:
@@ -458,8 +471,9 @@ def bootstrap() -> None:
         DROP_IN.unlink(missing_ok=True)
         CURRENT.unlink(missing_ok=True)
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+        interrupted = repair()
         for tool, commands in host["install"]:
-            if not shutil.which(tool):
+            if interrupted or not shutil.which(tool):
                 report("installing", tool)
                 for argv in commands:
                     run(*argv)
