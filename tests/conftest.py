@@ -85,10 +85,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         requires(*marker.args)
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark by folder, and let one worker run all of a costly folder's tests: they share an engine or a network."""
+    """Mark by folder, and let one worker run what shares an engine's cloud or the hosts' network."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            item.add_marker(pytest.mark.xdist_group(folder))
+            # An engine's tests share a cloud for a file; hosts share a network.
+            group = f"{folder}-{item.path.stem}" if folder == "engine" else folder
+            item.add_marker(pytest.mark.xdist_group(group))

@@ -209,7 +209,9 @@ class DockerHost(pulumi.ComponentResource):
             subnet_id = pulumi.Stash(
                 f"{self._name}-subnet",
                 input=pulumi.Output.all(found.ids, within).apply(_first_subnet),
-                opts=pulumi.ResourceOptions(parent=self, replacement_trigger=within),
+                opts=pulumi.ResourceOptions(
+                    parent=self, ignore_changes=["input"], replacement_trigger=within
+                ),
             ).output
         subnet = aws.ec2.get_subnet_output(id=subnet_id, opts=invoke)
         if vpc_id is not None:
@@ -395,7 +397,9 @@ class DockerHost(pulumi.ComponentResource):
             f"{self._name}-image",
             input=newest.insecure_value,
             opts=pulumi.ResourceOptions(
-                parent=self, replacement_trigger=architecture.apply(lambda name: f"{operating_system} {name}")
+                parent=self,
+                ignore_changes=["input"],
+                replacement_trigger=architecture.apply(lambda name: f"{operating_system} {name}"),
             ),
         ).output
 

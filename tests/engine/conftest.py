@@ -38,7 +38,9 @@ def make_stack(cloud: Cloud) -> Iterator[MakeStack]:
     """Makes stacks of programs; destroys them afterwards, also after a failure."""
     with ExitStack() as stacks:
 
-        def make(program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any) -> Stack:
+        def make(
+            program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any
+        ) -> Stack:
             stack = Stack(cloud, program, config, **options)
             stacks.callback(stack.close)
             stacks.callback(clear, stack)
@@ -52,7 +54,9 @@ def module_stacks(cloud: Cloud) -> Iterator[MakeStack]:
     """The same for stacks that the tests of a module share, in their order."""
     with ExitStack() as stacks:
 
-        def make(program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any) -> Stack:
+        def make(
+            program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any
+        ) -> Stack:
             stack = Stack(cloud, program, config, **options)
             stacks.callback(stack.close)
             stacks.callback(clear, stack)
@@ -80,10 +84,14 @@ def left(cloud: Cloud) -> dict[str, list[str]]:
     ]
     found = {
         "instances": instances,
-        "interfaces": [i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]],
+        "interfaces": [
+            i["NetworkInterfaceId"] for i in ec2.describe_network_interfaces()["NetworkInterfaces"]
+        ],
         "addresses": [a["PublicIp"] for a in ec2.describe_addresses()["Addresses"]],
         "groups": [
-            g["GroupId"] for g in ec2.describe_security_groups()["SecurityGroups"] if g["GroupName"] != "default"
+            g["GroupId"]
+            for g in ec2.describe_security_groups()["SecurityGroups"]
+            if g["GroupName"] != "default"
         ],
         "volumes": [v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]],
         "roles": [r["RoleName"] for r in iam.list_roles()["Roles"]],
