@@ -265,9 +265,9 @@ def _check_types(given: Mapping[str, Any]) -> None:
         elif argument in _LISTS:
             if not isinstance(value, (list, tuple)):
                 raise InvalidInput(argument, value, "give a list, even of one", "is no list")
+            late = () if argument == "clients" else (pulumi.Output,)
             for member in cast(Sequence[object], value):
-                late = argument != "clients" and isinstance(member, pulumi.Output)
-                if not isinstance(member, str) and not late:
+                if not isinstance(member, (str, *late)):
                     raise InvalidInput(argument, member, "give strings", "is no string")
         elif argument in _TEXTS:
             pattern, mend = _TEXTS[argument]

@@ -6,7 +6,6 @@ The tests run in their order, on one stack: each starts from what the one before
 import base64
 import json
 import ssl
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,9 +30,9 @@ def stack(module_stacks: MakeStack) -> Stack:
 
 
 @pytest.fixture
-def ids(stack: Stack) -> Iterator[dict[str, str]]:
+def ids(stack: Stack) -> dict[str, str]:
     """The physical ids of all resources, by name: what was replaced has another."""
-    yield ids_of(stack)
+    return ids_of(stack)
 
 
 def ids_of(stack: Stack) -> dict[str, str]:
