@@ -55,12 +55,15 @@ class Stack:
         name: str = "local",
         folder: Path | None = None,
         packages: Mapping[str, str] | None = None,
+        backend: Path | None = None,
     ) -> None:
         self.name = name
         self.project = project
         self._made = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="dockerhost-stack-"))
-        (self.folder / "backend").mkdir(exist_ok=True)
+        # Stacks that refer to one another share a backend.
+        self.backend = backend or self.folder / "backend"
+        self.backend.mkdir(exist_ok=True)
         settings: dict[str, Any] = {"name": project, "runtime": "python", "main": str(program)}
         # With the real plugins installed, the same programs run on them: LAB_PROVIDERS=real.
         if os.environ.get("LAB_PROVIDERS") != "real":
@@ -80,7 +83,7 @@ class Stack:
         }
         self._environment = {
             **toolchain.environment(),
-            "PULUMI_BACKEND_URL": f"file://{self.folder / 'backend'}",
+            "PULUMI_BACKEND_URL": f"file://{self.backend}",
             "PULUMI_CONFIG_PASSPHRASE": "lab",
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             # Else there is no --event-log.
@@ -141,6 +144,9 @@ class Stack:
     def cancel(self) -> None:
         """Take away the lock that an interrupted run left behind."""
         self._cli("cancel", "--yes")
+
+    def unprotect(self) -> None:
+        self._cli("state", "unprotect", "--all", "--yes")
 
     def outputs(self, secrets: bool = True) -> dict[str, Any]:
         shown = ["--show-secrets"] if secrets else []

@@ -85,12 +85,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         requires(*marker.args)
 
 
+# Before pytest-xdist reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark by folder, and let one worker run what shares an engine or a booted host."""
+    """Mark by folder, and let one worker run what shares an engine's cloud or a booted host."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            # Hosts of a test's own share nothing with the one that is ready: their files go to other workers.
-            fresh = "fresh" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}" if fresh else folder))
+            # An engine's tests share a cloud for a file. Of the hosts', most share one that is ready.
+            alone = folder == "engine" or "fresh" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}" if alone else folder))

@@ -83,9 +83,8 @@ class DockerHost(pulumi.ComponentResource):
     def __init__(
         self, name: str, args: DockerHostArgs, opts: Optional[pulumi.ResourceOptions] = None
     ) -> None:
-        given = cast(Mapping[str, Any], args)
         try:
-            arguments.check(given)
+            args = arguments.checked(name, args)
         except InvalidInput as error:
             raise DockerHostError(str(error)) from None
         super().__init__("aws-docker:index:DockerHost", name, {}, opts)
@@ -149,11 +148,9 @@ class DockerHost(pulumi.ComponentResource):
         self.instance_id = instance.id
         self.security_group_id = group.id
         self.endpoint = self._endpoint(interface, trusted) if remote else _nothing()
-        self.client_cert_materials = pulumi.Output.all(
-            **{n: leaf.certificate_pem for n, leaf in clients.items()}
-        )
+        self.client_cert_materials = _by_name({n: leaf.certificate_pem for n, leaf in clients.items()})
         self.client_key_materials = pulumi.Output.secret(
-            pulumi.Output.all(**{n: leaf.key_pem for n, leaf in clients.items()})
+            _by_name({n: leaf.key_pem for n, leaf in clients.items()})
         )
         first = next(iter(clients.values()), None)
         self.ca_material = server.ca_pem if server else _nothing()
@@ -212,7 +209,9 @@ class DockerHost(pulumi.ComponentResource):
             subnet_id = pulumi.Stash(
                 f"{self._name}-subnet",
                 input=pulumi.Output.all(found.ids, within).apply(_first_subnet),
-                opts=pulumi.ResourceOptions(parent=self, replacement_trigger=within),
+                opts=pulumi.ResourceOptions(
+                    parent=self, ignore_changes=["input"], replacement_trigger=within
+                ),
             ).output
         subnet = aws.ec2.get_subnet_output(id=subnet_id, opts=invoke)
         if vpc_id is not None:
@@ -269,11 +268,13 @@ class DockerHost(pulumi.ComponentResource):
         if isinstance(cidrs, pulumi.Output):
             # How many there are is not known before the Output is: the rules appear with `up`, not in the preview.
             pulumi.Output.all(cidrs, trusted).apply(
-                lambda both: [rule(_label(cidr), cidr=cidr) for cidr in cast(list[str], both[0])]
+                lambda both: [rule(_label(cidr), cidr=cidr) for cidr in both[1][: len(both[0])]]
             )
         else:
             for index, cidr in enumerate(cast(Sequence[pulumi.Input[str]], cidrs)):
-                label = _label(cidr) if isinstance(cidr, str) else f"source-{index}"
+                label = (
+                    _label(str(trusted_networks([cidr])[0])) if isinstance(cidr, str) else f"source-{index}"
+                )
                 rule(label, cidr=trusted.apply(lambda networks, index=index: networks[index]))
         for index, prefix_list in enumerate(prefix_lists):
             label = prefix_list if isinstance(prefix_list, str) else f"prefix-list-{index}"
@@ -365,8 +366,10 @@ class DockerHost(pulumi.ComponentResource):
     def _endpoint(
         self, interface: aws.ec2.NetworkInterface, trusted: pulumi.Output[list[str]]
     ) -> pulumi.Output[Optional[str]]:
-        def address(values: Any) -> str:
+        def address(values: Any) -> Optional[str]:
             public, private, ipv6, sources = values
+            if not sources:
+                return None
             if all(":" in source for source in sources):
                 return f"tcp://[{ipv6[0]}]:{firewall.DOCKER_TLS_PORT}"
             return f"tcp://{public or private}:{firewall.DOCKER_TLS_PORT}"
@@ -394,7 +397,9 @@ class DockerHost(pulumi.ComponentResource):
             f"{self._name}-image",
             input=newest.insecure_value,
             opts=pulumi.ResourceOptions(
-                parent=self, replacement_trigger=architecture.apply(lambda name: f"{operating_system} {name}")
+                parent=self,
+                ignore_changes=["input"],
+                replacement_trigger=architecture.apply(lambda name: f"{operating_system} {name}"),
             ),
         ).output
 
@@ -531,6 +536,11 @@ class DockerHost(pulumi.ComponentResource):
 
 def _nothing() -> pulumi.Output[Any]:
     return pulumi.Output.from_input(None)
+
+
+def _by_name(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[Mapping[str, str]]:
+    # Of nothing, Output.all makes a list.
+    return pulumi.Output.all(**values) if values else pulumi.Output.from_input(cast(Mapping[str, str], {}))
 
 
 def _label(cidr: str) -> str:

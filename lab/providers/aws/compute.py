@@ -157,11 +157,11 @@ class Instance(AwsKind):
                             VolumeType=root.get("volumeType"),
                             Encrypted=root.get("encrypted"),
                             KmsKeyId=root.get("kmsKeyId"),
+                            # As EC2 does; moto would keep it.
+                            DeleteOnTermination=root.get("deleteOnTermination", True),
                         ),
                     }
-                ]
-                if root
-                else None,
+                ],
             ),
             **self.api.tag_specification("instance", inputs),
         )

@@ -1,0 +1,206 @@
+"""Every example on the real engine: made, left alone, taken away, and what it shows is there."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.cloud import Cloud
+from lab.stack import Stack
+from tests.conftest import ROOT
+
+from .conftest import MakeStack, left
+
+EXAMPLES = ROOT / "examples"
+FOLDERS = sorted(folder.name for folder in EXAMPLES.iterdir() if (folder / "__main__.py").exists())
+
+
+@dataclass
+class Network:
+    """A network that is there before the examples: what a user's configuration would name."""
+
+    vpc: str
+    subnet: str
+    prefix_list: str
+    group: str
+
+
+@pytest.fixture(scope="module")
+def network(cloud: Cloud) -> Iterator[Network]:
+    ec2 = cloud.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]
+    ipv6 = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
+    subnet = ec2.create_subnet(VpcId=vpc["VpcId"], CidrBlock="10.20.1.0/24", Ipv6CidrBlock=ipv6)["Subnet"]
+    entries = [{"Cidr": "198.51.100.0/24", "Description": "office"}]
+    prefix_list = ec2.create_managed_prefix_list(
+        PrefixListName="office", AddressFamily="IPv4", MaxEntries=5, Entries=entries
+    )["PrefixList"]["PrefixListId"]
+    group = ec2.create_security_group(GroupName="runners", Description="CI", VpcId=vpc["VpcId"])["GroupId"]
+    yield Network(vpc["VpcId"], subnet["SubnetId"], prefix_list, group)
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_managed_prefix_list(PrefixListId=prefix_list)
+    ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    ec2.delete_vpc(VpcId=vpc["VpcId"])
+
+
+def run(make_stack: MakeStack, cloud: Cloud, name: str, config: dict[str, Any], **options: Any) -> Stack:
+    """Made, and left alone by a second run."""
+    stack = make_stack(EXAMPLES / name, config, **options)
+    assert set(stack.up().check().changes) == {"create"}
+    assert stack.up().check().changes == {}
+    return stack
+
+
+def document(cloud: Cloud, stack: Stack, host: str) -> dict[str, Any]:
+    (name,) = [each["id"] for each in stack.resources() if each["urn"].endswith(f"::{host}-configuration")]
+    parameter = cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    return json.loads(parameter["Value"])
+
+
+# --- Each of them ----------------------------------------------------------------------------------------------------
+
+
+def test_every_example_is_in_the_index_and_says_what_it_is() -> None:
+    index = (EXAMPLES / "README.md").read_text()
+    for folder in sorted(each.name for each in EXAMPLES.iterdir() if each.is_dir()):
+        assert f"]({folder}/" in index, folder
+        if folder != "yaml":
+            assert (EXAMPLES / folder / "__main__.py").read_text().startswith('"""'), folder
+    for name in re.findall(r"\]\(([^)]+)\)", index):
+        assert (EXAMPLES / name).exists(), name
+    assert "cost money" in index
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if name != "quickstart"])
+def test_a_project_declares_the_configuration_that_its_program_reads(name: str) -> None:
+    settings = yaml.safe_load((EXAMPLES / name / "Pulumi.yaml").read_text())
+    assert settings["name"] == name
+    assert "plugins" not in settings
+    program = (EXAMPLES / name / "__main__.py").read_text()
+    read = re.findall(r"config\.(?:get|require)\w*\(\"(\w+)\"\)", program)
+    assert set(read) == set(settings["config"])
+    for key, declared in settings["config"].items():
+        assert declared["description"], key
+
+
+def test_quickstart(make_stack: MakeStack, cloud: Cloud) -> None:
+    stack = run(make_stack, cloud, "quickstart", {})
+    assert "endpoint" not in stack.outputs(), "local is the default"
+
+
+def test_existing_vpc(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    config = {
+        "vpcId": network.vpc,
+        "subnetId": network.subnet,
+        "officePrefixListId": network.prefix_list,
+        "runnersSecurityGroupId": network.group,
+        "protect": True,
+    }
+    stack = run(make_stack, cloud, "existing-vpc", config)
+    outputs = stack.outputs()
+    assert outputs["endpoint"] == f"tcp://{outputs['public_ip']}:2376"
+    told = document(cloud, stack, "build")
+    assert told["trusted"] == ["203.0.113.0/24", "198.51.100.0/24", "10.20.0.0/16"]
+    assert told["daemon"]["registry-mirrors"] == ["https://mirror.example.com"]
+    assert told["daemon"]["log-opts"]["max-size"] == "50m"
+    # A caller's group is named and not edited.
+    rules = cloud.client("ec2").describe_security_groups(GroupIds=[network.group])["SecurityGroups"][0]
+    assert rules["IpPermissions"] == []
+
+    volumes = cloud.client("ec2").describe_volumes()["Volumes"]
+    assert {volume["Size"] for volume in volumes} == {20, 200}
+    for volume in volumes:
+        assert volume["Encrypted"]
+        assert {"Key": "team", "Value": "platform"} in volume["Tags"]
+
+    refused = stack.destroy()
+    assert refused.exit_code != 0
+    assert "protected" in refused.text
+    assert stack.up().check().changes == {}, "nothing was taken away"
+    stack.configure({**config, "protect": False})
+    stack.up().check()
+    stack.destroy().check()
+
+
+def test_private(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "private", {"subnetId": network.subnet})
+    kinds = {each["type"] for each in stack.resources()}
+    assert not [kind for kind in kinds if kind.startswith("tls:") or "Ingress" in kind]
+    told = document(cloud, stack, "private")
+    assert (told["listen"], told["trusted"]) == ([], [])
+
+
+def test_several_clients(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "several-clients", {"subnetId": network.subnet})
+    assert set(stack.outputs()["client_key_materials"]) == {"alice", "bob", "ci"}
+    stack.configure({"subnetId": network.subnet, "clients": ["alice", "ci"]})
+    assert stack.up().check().changes == {"delete": 5, "update": 1}
+
+
+def test_fleet(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    hosts = {"x86": "m7i.large", "arm": "m7g.large"}
+    stack = run(make_stack, cloud, "fleet", {"subnetId": network.subnet, "hosts": hosts})
+    before = stack.outputs()
+    assert set(before["endpoints"]) == {"x86", "arm"}
+    stack.configure({"subnetId": network.subnet, "hosts": {"arm": "m7g.large"}})
+    assert set(stack.up().check().changes) == {"delete"}
+    after = stack.outputs()
+    assert after["endpoints"] == {"arm": before["endpoints"]["arm"]}
+    assert after["key_materials"] == {"arm": before["key_materials"]["arm"]}
+
+
+def test_own_component(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "own-component", {"subnetId": network.subnet, "clients": ["alice"]})
+    told = document(cloud, stack, "payments-host")
+    assert told["trusted"] == ["10.0.0.0/8", "2001:db8:7::/48"]
+    assert len(told["listen"]) == 2, "an IPv4 and an IPv6 address"
+    assert told["daemon"]["default-ulimits"]["nofile"]["Hard"] == 8192
+    host = next(each for each in stack.resources() if each["type"] == "aws-docker:index:DockerHost")
+    assert host["parent"].endswith("::payments")
+
+
+def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network, tmp_path: Path) -> None:
+    (tmp_path / "__main__.py").write_text(
+        "import pulumi\n"
+        "config = pulumi.Config()\n"
+        "for name in ('vpc_id', 'subnet_id'):\n"
+        "    pulumi.export(name, config.require(name))\n"
+        "pulumi.export('runner_cidrs', config.require_object('runner_cidrs'))\n"
+    )
+    exports = {"vpc_id": network.vpc, "subnet_id": network.subnet}
+    other = make_stack(tmp_path, {**exports, "runner_cidrs": ["10.0.5.0/24"]}, project="network")
+    other.up().check()
+    stack = run(
+        make_stack,
+        cloud,
+        "stack-reference",
+        {"networkStack": "organization/network/local"},
+        backend=other.backend,
+    )
+    assert document(cloud, stack, "build")["trusted"] == ["10.0.5.0/24"]
+    sources = [each["urn"].rsplit("::", 1)[1] for each in stack.resources() if "Ingress" in each["type"]]
+    assert sources == ["build-from-10.0.5.0-24"]
+
+    # What the other stack says is judged too, and nothing is opened.
+    other.configure({**exports, "runner_cidrs": ["0.0.0.0/0"]})
+    other.up().check()
+    refused = stack.up()
+    assert refused.exit_code != 0
+    assert "trusted_cidrs: '0.0.0.0/0' holds" in refused.text
+    assert document(cloud, stack, "build")["trusted"] == ["10.0.5.0/24"]
+    assert "Traceback" not in refused.text
+    stack.configure({"networkStack": "organization/network/local"})
+
+
+def test_docker_provider_makes_its_host(make_stack: MakeStack, cloud: Cloud) -> None:
+    stack = run(make_stack, cloud, "docker-provider", {"trustedCidrs": ["10.0.5.0/24"]})
+    assert stack.outputs()["endpoint"].startswith("tcp://")
+
+
+def test_nothing_is_left(cloud: Cloud) -> None:
+    assert left(cloud) == {}
