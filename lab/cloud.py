@@ -4,6 +4,7 @@ Moto keeps everything in memory: an account is as old as its server. It checks n
 for is checked where the host asks (metadata.py).
 """
 
+import base64
 import os
 import signal
 import socket
@@ -90,6 +91,13 @@ class Cloud:
             aws_secret_access_key=self.secret_key,
             config=Config(retries={"max_attempts": 2}, read_timeout=30),
         )
+
+    def user_data(self, instance_id: str) -> bytes:
+        """What EC2 would give the instance at its first boot."""
+        attribute = self.client("ec2").describe_instance_attribute(
+            InstanceId=instance_id, Attribute="userData"
+        )
+        return base64.b64decode(attribute["UserData"].get("Value", ""))
 
     def publish_image(self, name: str, architecture: str) -> str:
         """A newer image of an operating system: the newest is the one that its parameter names."""

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RELEASE = "bookworm"
+SYSTEM = "debian-12"
+"""What the component calls it."""
 MIRROR_NAME = "packages.lab.internal"
 TOOLS = {
     "debootstrap": "debootstrap",
@@ -39,8 +41,9 @@ _CLOUD_CONFIG = """\
 datasource_list: [Ec2]
 datasource: {Ec2: {strict_id: false}}
 network: {config: disabled}
-# Nobody logs in by SSH.
+# Nobody logs in by SSH, and there are no locales to choose from.
 ssh_genkeytypes: []
+locale: false
 """
 
 
@@ -52,7 +55,7 @@ class Image:
     packages: Path
     busybox: Path
     docker_cli: Path
-    system: str = "debian-12"
+    system: str = SYSTEM
 
 
 def cache() -> Path:

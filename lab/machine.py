@@ -263,9 +263,9 @@ class Machine:
         leader = self._leader()
         assert leader is not None
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        enter = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root", "--wd=/"]
+        enter = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-C", "--root"]
         done = subprocess.run(
-            [*enter, "/usr/bin/env", "-i", f"PATH={path}", "HOME=/root", *argv],
+            [*enter, "/usr/bin/env", "-i", "--chdir=/", f"PATH={path}", "HOME=/root", *argv],
             input=stdin,
             capture_output=True,
             text=True,

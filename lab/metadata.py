@@ -5,7 +5,6 @@ answered only if signed with the instance role's credentials, and allowed by the
 things on purpose.
 """
 
-import base64
 import datetime
 import fnmatch
 import json
@@ -85,10 +84,7 @@ class Surroundings:
         return found["Reservations"][0]["Instances"][0]
 
     def user_data(self) -> bytes:
-        attribute = self.cloud.client("ec2").describe_instance_attribute(
-            InstanceId=self.instance_id, Attribute="userData"
-        )
-        return base64.b64decode(attribute["UserData"].get("Value", ""))
+        return self.cloud.user_data(self.instance_id)
 
     def role(self) -> str | None:
         profile = self.instance().get("IamInstanceProfile")

@@ -96,7 +96,7 @@ class Stack:
             "PYTHONWARNINGS": "ignore",
         }
         self.configure(config or {})
-        self._cli("stack", "init", name).check()
+        self.cli("stack", "init", name).check()
 
     def __enter__(self) -> "Stack":
         return self
@@ -143,17 +143,17 @@ class Stack:
 
     def cancel(self) -> None:
         """Take away the lock that an interrupted run left behind."""
-        self._cli("cancel", "--yes")
+        self.cli("cancel", "--yes")
 
     def unprotect(self) -> None:
-        self._cli("state", "unprotect", "--all", "--yes")
+        self.cli("state", "unprotect", "--all", "--yes")
 
     def outputs(self, secrets: bool = True) -> dict[str, Any]:
         shown = ["--show-secrets"] if secrets else []
-        return json.loads(self._cli("stack", "output", "--json", *shown).check().stdout)
+        return json.loads(self.cli("stack", "output", "--json", *shown).check().stdout)
 
     def export(self) -> dict[str, Any]:
-        return json.loads(self._cli("stack", "export").check().stdout)
+        return json.loads(self.cli("stack", "export").check().stdout)
 
     def resources(self) -> list[dict[str, Any]]:
         return self.export()["deployment"].get("resources", [])
@@ -161,7 +161,7 @@ class Stack:
     def _operate(self, *arguments: str) -> Result:
         log = self.folder / "events"
         log.unlink(missing_ok=True)
-        result = self._cli(*arguments, "--event-log", str(log))
+        result = self.cli(*arguments, "--event-log", str(log))
         for line in log.read_text().splitlines() if log.exists() else []:
             summary = json.loads(line).get("summaryEvent")
             if summary:
@@ -169,7 +169,8 @@ class Stack:
                 result.changes = {kind: count for kind, count in changes.items() if kind != "same"}
         return result
 
-    def _cli(self, *arguments: str) -> Result:
+    def cli(self, *arguments: str) -> Result:
+        """Run any command of the CLI on this stack."""
         done = subprocess.run(
             self._command(*arguments),
             cwd=self.folder,

@@ -93,6 +93,6 @@ def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            # An engine's tests share a cloud for a file. Of the hosts', most share one that is ready.
-            alone = folder == "engine" or "fresh" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}" if alone else folder))
+            # Of the hosts' tests, most share one host that is ready; the rest share no more than a file does.
+            shared = "host" in getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group(folder if shared else f"{folder}-{item.path.stem}"))

@@ -188,7 +188,9 @@ class Host:
 
     def container_reaches(self, address: str, port: int, *options: str) -> bool:
         """Whether a container gets a TCP connection to an address."""
-        attempt = ["/bin/busybox", "timeout", "5", "/bin/busybox", "nc", "-w", "1", address, str(port)]
+        # A container's own IPv6 address is usable after a second or two (RFC 4862, duplicate detection).
+        seconds = "4" if ":" in address else "1"
+        attempt = ["/bin/busybox", "timeout", "8", "/bin/busybox", "nc", "-w", seconds, address, str(port)]
         command = ["docker", "run", "--rm", *options, "busybox", *attempt]
         done = self.machine.run(command, check=False, stdin="")
         if done.returncode not in (0, 1, 143):  # connected, not connected, connected until `timeout` ended it
