@@ -245,10 +245,14 @@ def unknown(_: Any = None) -> pulumi.Output[Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> None:
+def _quick_collections() -> Iterator[None]:
     # What the SDKs' thousands of classes take is never garbage: looking through it would take most of the time.
     gc.collect()
     gc.freeze()
+    yield
+    gc.unfreeze()
+    # The SDK's threads leave event loops behind.
+    _forget()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -112,7 +112,7 @@ def test_another_language_makes_a_host(
     assert resources["build-server-certificate"]["inputs"]["validityPeriodHours"] == 30 * 24
     assert resources["build-server-key"]["inputs"]["ecdsaCurve"] == "P384"
     assert "build.example.com" in resources["build-server-request"]["inputs"]["dnsNames"]
-    assert resources["build"]["inputs"] == {} or "PRIVATE" not in json.dumps(resources["build"]["inputs"])
+    assert resources["build"].get("inputs", {}) == {}
     name = resources["build-configuration"]["id"]
     parameter = cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)["Parameter"]
     told = json.loads(parameter["Value"])
