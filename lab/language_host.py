@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from pulumi import RunError
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
@@ -136,7 +137,6 @@ def run_program(request: Any) -> Any:
     """Runs the program that the engine's request names, in this process, as `python <program>` would."""
     directory = Path(request.info.program_directory or request.pwd)
     entry = directory / (request.info.entry_point or ".")
-    failed = False
 
     def program() -> None:
         if request.pwd:
@@ -146,8 +146,11 @@ def run_program(request: Any) -> Any:
         sys.path[0] = str(entry if entry.is_dir() else entry.parent)
         runpy.run_path(str(entry), run_name="__main__")
 
-    response = LanguageServer(program).Run(request, None)
-    failed = bool(response.error)
+    try:
+        failed = bool(LanguageServer(program).Run(request, None).error)
+    except RunError:
+        # The SDK has shown it; then it ends the program's other tasks, which fail with the same again.
+        failed = True
     # The SDK has shown the message; said again as the program's error, the user would read it twice.
     return language_pb2.RunResponse(bail=failed)
 

@@ -54,7 +54,7 @@ class Stack:
         project: str = "lab",
         name: str = "local",
         folder: Path | None = None,
-        packages: Mapping[str, str] | None = None,
+        plugins: Mapping[str, Path] | None = None,
         backend: Path | None = None,
     ) -> None:
         self.name = name
@@ -65,12 +65,13 @@ class Stack:
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
         settings: dict[str, Any] = {"name": project, "runtime": "python", "main": str(program)}
+        folders = dict(plugins or {})
         # With the real plugins installed, the same programs run on them: LAB_PROVIDERS=real.
         if os.environ.get("LAB_PROVIDERS") != "real":
-            named = [{"name": each, "path": str(_PLUGINS / each)} for each in ("aws", "tls")]
+            folders |= {each: _PLUGINS / each for each in ("aws", "tls")}
+        if folders:
+            named = [{"name": each, "path": str(path)} for each, path in folders.items()]
             settings["plugins"] = {"providers": named}
-        if packages:
-            settings["packages"] = dict(packages)
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
         self._aws: dict[str, Any] = {
             "aws:region": cloud.region,

@@ -245,21 +245,22 @@ def unknown(_: Any = None) -> pulumi.Output[Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quick_collections() -> None:
-    # What the SDKs' thousands of classes take is never garbage: looking through it would take most of the time.
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quiet_loop() -> Iterator[None]:
+def _program_loop() -> Iterator[None]:
+    """The event loop of all programs."""
     loop = asyncio.new_event_loop()
     # One failure fails every Output that follows from it; the first is raised, the others are no news.
     loop.set_exception_handler(lambda *_: None)
     asyncio.set_event_loop(loop)
+    # What the SDKs' thousands of classes take is never garbage: looking through it would take most of the time.
+    gc.collect()
+    gc.freeze()
     yield
+    gc.unfreeze()
+    # The SDK makes a loop for each of the executor's threads, and leaves it behind.
+    loop.run_until_complete(loop.shutdown_default_executor())
     asyncio.set_event_loop(None)
     loop.close()
+    _forget()
 
 
 @pytest.fixture

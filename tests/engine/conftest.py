@@ -27,6 +27,14 @@ def cloud() -> Iterator[Cloud]:
         yield made
 
 
+@pytest.fixture
+def empty_cloud() -> Iterator[Cloud]:
+    """An account of its own, for a test that may leave things behind."""
+    requires("pulumi")
+    with Cloud() as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def subnet(cloud: Cloud) -> str:
     """A subnet of the account's default VPC."""
@@ -37,32 +45,30 @@ def subnet(cloud: Cloud) -> str:
 def make_stack(cloud: Cloud) -> Iterator[MakeStack]:
     """Makes stacks of programs; destroys them afterwards, also after a failure."""
     with ExitStack() as stacks:
-
-        def make(
-            program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any
-        ) -> Stack:
-            stack = Stack(cloud, program, config, **options)
-            stacks.callback(stack.close)
-            stacks.callback(clear, stack)
-            return stack
-
-        yield make
+        yield _maker(cloud, stacks)
 
 
 @pytest.fixture(scope="module")
 def module_stacks(cloud: Cloud) -> Iterator[MakeStack]:
     """The same for stacks that the tests of a module share, in their order."""
     with ExitStack() as stacks:
+        yield _maker(cloud, stacks)
 
-        def make(
-            program: Path = QUICKSTART, config: Mapping[str, Any] | None = None, **options: Any
-        ) -> Stack:
-            stack = Stack(cloud, program, config, **options)
-            stacks.callback(stack.close)
-            stacks.callback(clear, stack)
-            return stack
 
-        yield make
+def _maker(cloud: Cloud, stacks: ExitStack) -> MakeStack:
+    def make(
+        program: Path = QUICKSTART,
+        config: Mapping[str, Any] | None = None,
+        *,
+        on: Cloud = cloud,
+        **options: Any,
+    ) -> Stack:
+        stack = Stack(on, program, config, **options)
+        stacks.callback(stack.close)
+        stacks.callback(clear, stack)
+        return stack
+
+    return make
 
 
 def clear(stack: Stack) -> None:

@@ -202,5 +202,5 @@ def test_docker_provider_makes_its_host(make_stack: MakeStack, cloud: Cloud) -> 
     assert stack.outputs()["endpoint"].startswith("tcp://")
 
 
-def test_nothing_is_left(cloud: Cloud) -> None:
-    assert left(cloud) == {}
+def test_nothing_is_left(cloud: Cloud, network: Network) -> None:
+    assert left(cloud) == {"groups": [network.group]}

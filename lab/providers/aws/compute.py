@@ -153,7 +153,7 @@ class Instance(AwsKind):
                     {
                         "DeviceName": image.get("RootDeviceName") or "/dev/xvda",
                         "Ebs": present(
-                            VolumeSize=root.get("volumeSize"),
+                            VolumeSize=root.get("volumeSize", 8),
                             VolumeType=root.get("volumeType"),
                             Encrypted=root.get("encrypted"),
                             KmsKeyId=root.get("kmsKeyId"),

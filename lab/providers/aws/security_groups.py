@@ -100,8 +100,10 @@ class _Rule(AwsKind):
     replaced_by = frozenset({"securityGroupId"})
 
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
-        given = [name for name in _SOURCES if inputs.get(name) is not None]
-        if len(given) != 1:
+        # What is not known yet may turn out to be nothing (terraform-plugin-framework-validators, ExactlyOneOf).
+        late = any(inputs.get(name) is UNKNOWN for name in _SOURCES)
+        given = [name for name in _SOURCES if inputs.get(name) not in (None, UNKNOWN)]
+        if len(given) > 1 or (not given and not late):
             return [("", f"exactly one of {', '.join(_SOURCES)} must be specified, not {given or 'none'}")]
         problems: list[tuple[str, str]] = []
         for name, version in (("cidrIpv4", 4), ("cidrIpv6", 6)):
@@ -153,6 +155,7 @@ class _Rule(AwsKind):
         if rule is None:
             return None
         every = rule["IpProtocol"] == "-1"
+        given_cidr = rule.get("CidrIpv4") or rule.get("CidrIpv6")
         return {
             "id": identity,
             "securityGroupRuleId": identity,
@@ -165,7 +168,8 @@ class _Rule(AwsKind):
             "cidrIpv6": rule.get("CidrIpv6"),
             "prefixListId": rule.get("PrefixListId"),
             "referencedSecurityGroupId": (rule.get("ReferencedGroupInfo") or {}).get("GroupId"),
-            "description": rule.get("Description") or None,
+            # Of other sources than networks, moto forgets it.
+            "description": rule.get("Description") or (None if given_cidr else state.get("description")),
             "region": self.api.region,
             **self.api.read_tags(rule.get("Tags"), state),
         }
