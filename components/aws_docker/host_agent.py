@@ -372,6 +372,7 @@ def swap(generation: Path) -> None:
 
 def start(settings: dict[str, Any]) -> None:
     run("systemctl", "daemon-reload")
+    gate()  # here as well: a drop-in can take it out of the unit
     subprocess.run(["systemctl", "reset-failed", *DOCKER], capture_output=True)
     run("systemctl", "restart", "docker.service")
     self_test(settings)

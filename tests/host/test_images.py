@@ -5,6 +5,14 @@ from collections.abc import Callable
 from tests.host.conftest import Host
 
 
+def wait_for_cloud_init(host: Host) -> None:
+    done = ["cloud-init", "status"]
+    host.machine.wait(
+        lambda: "status: done" in host.machine.run(done, check=False).stdout, "cloud-init to finish", 180
+    )
+    host.machine.wait_ready()
+
+
 def test_a_disk_that_is_booted_as_new_again(fresh: Callable[..., Host]) -> None:
     original = fresh()
     original.machine.boot()
@@ -14,11 +22,7 @@ def test_a_disk_that_is_booted_as_new_again(fresh: Callable[..., Host]) -> None:
     rules = original.machine.run(["nft", "list", "table", "inet", "dockerhost"]).stdout
     original.machine.run(["cloud-init", "clean", "--logs"])
     original.machine.reboot()
-    original.machine.wait(
-        lambda: "status: done" in original.machine.run(["cloud-init", "status"], check=False).stdout,
-        "cloud-init's second run",
-    )
-    original.machine.wait_ready()
+    wait_for_cloud_init(original)
     original.assert_serving()
     assert original.machine.run(["nft", "list", "table", "inet", "dockerhost"]).stdout == rules
 
@@ -31,6 +35,7 @@ def test_a_disk_that_is_booted_as_new_again(fresh: Callable[..., Host]) -> None:
     while copy.machine.status().get("state") != "ready":
         copy.assert_nothing_open()
         assert copy.ping(alice) != "200", "the original's client, on the copy"
+    wait_for_cloud_init(copy)
     copy.assert_serving()
     assert copy.ping(alice) != "200"
     assert copy.machine.read("/etc/dockerhost/current/server.pem") == copy.deployment.server.pem
