@@ -1,0 +1,33 @@
+"""Policies for Pulumi: no Docker daemon on AWS is exposed, whoever wrote the program.
+
+Each policy can be put into a pack of one's own; `rules()` is all of them. docs/policies.md says what they read.
+
+    from pulumi_policy import PolicyPack
+    from aws_docker.policy import rules
+    PolicyPack("docker-exposure", policies=rules())
+"""
+
+from pulumi_policy import Policy
+
+from .docker_2375_between_group_members import docker_2375_between_group_members
+from .docker_2376_trusted_sources_only import docker_2376_trusted_sources_only
+from .docker_no_2375 import docker_no_2375
+
+_RULES: tuple[Policy, ...] = (
+    docker_no_2375,
+    docker_2375_between_group_members,
+    docker_2376_trusted_sources_only,
+)
+
+
+def rules() -> list[Policy]:
+    """All policies, as `PolicyPack(policies=…)` takes them."""
+    return list(_RULES)
+
+
+__all__ = [
+    "docker_2375_between_group_members",
+    "docker_2376_trusted_sources_only",
+    "docker_no_2375",
+    "rules",
+]
