@@ -11,12 +11,20 @@ from pulumi_policy import Policy
 
 from .docker_2375_between_group_members import docker_2375_between_group_members
 from .docker_2376_trusted_sources_only import docker_2376_trusted_sources_only
+from .docker_host_exposure import docker_host_exposure
+from .docker_instance_metadata import docker_instance_metadata
 from .docker_no_2375 import docker_no_2375
+from .docker_no_secret_in_user_data import docker_no_secret_in_user_data
+from .docker_no_unauthenticated_listener import docker_no_unauthenticated_listener
 
 _RULES: tuple[Policy, ...] = (
     docker_no_2375,
     docker_2375_between_group_members,
     docker_2376_trusted_sources_only,
+    docker_no_unauthenticated_listener,
+    docker_no_secret_in_user_data,
+    docker_instance_metadata,
+    docker_host_exposure,
 )
 
 
@@ -28,6 +36,10 @@ def rules() -> list[Policy]:
 __all__ = [
     "docker_2375_between_group_members",
     "docker_2376_trusted_sources_only",
+    "docker_host_exposure",
+    "docker_instance_metadata",
     "docker_no_2375",
+    "docker_no_secret_in_user_data",
+    "docker_no_unauthenticated_listener",
     "rules",
 ]

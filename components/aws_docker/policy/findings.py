@@ -80,8 +80,15 @@ class Settings:
     trusted: Trusted = NOBODY
     exemptions: tuple[Exemption, ...] = ()
     not_yet_known: str = "advisory"
+    could_not_evaluate: str = "mandatory"
     problems: tuple[str, ...] = ()
     """What is wrong with the configuration, a sentence each. It then trusts and exempts nothing by that part."""
+
+    def blocks(self, finding: "Finding") -> bool:
+        """Whether a finding counts at the policy's own level, and not as advisory."""
+        if finding.certainty is Certainty.NOT_YET:
+            return self.not_yet_known == "mandatory"
+        return finding.certainty is Certainty.CERTAIN or self.could_not_evaluate == "mandatory"
 
     def exemption(self, urn: str, today: datetime.date | None = None) -> tuple[Exemption | None, str]:
         """The exemption in force for a resource, and a note where one has expired."""
@@ -110,6 +117,13 @@ SCHEMA: Final[Mapping[str, dict[str, Any]]] = {
             "additionalProperties": False,
         },
         "default": [],
+    },
+    "couldNotEvaluate": {
+        "type": "string",
+        "enum": ["advisory", "mandatory"],
+        "description": "What a document or value is that cannot be judged, now or later: malformed, too large, fetched "
+        "from elsewhere. 'mandatory' is the policy's own level.",
+        "default": "mandatory",
     },
     "notYetKnown": {
         "type": "string",
@@ -169,11 +183,18 @@ def _settings(text: str, kept: _Kept) -> Settings:
         frozenset(_strings(config, "trustedSecurityGroupIds", problems)),
         frozenset(_strings(config, "trustedPrefixListIds", problems)),
     )
-    level = config.get("notYetKnown", "advisory")
-    if level not in ("advisory", "mandatory"):
-        problems.append(f"notYetKnown is {level!r}, and must be 'advisory' or 'mandatory'")
-        level = "mandatory"
-    return Settings(trusted, tuple(_exemptions(config, problems)), level, tuple(problems))
+    not_yet_known = _level(config, "notYetKnown", "advisory", problems)
+    could_not_evaluate = _level(config, "couldNotEvaluate", "mandatory", problems)
+    exemptions = tuple(_exemptions(config, problems))
+    return Settings(trusted, exemptions, not_yet_known, could_not_evaluate, tuple(problems))
+
+
+def _level(config: Mapping[str, Any], name: str, default: str, problems: list[str]) -> str:
+    level = config.get(name, default)
+    if level in ("advisory", "mandatory"):
+        return level
+    problems.append(f"{name} is {level!r}, and must be 'advisory' or 'mandatory'")
+    return "mandatory"
 
 
 def _strings(config: Mapping[str, Any], name: str, problems: list[str]) -> list[str]:

@@ -31,6 +31,11 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
     """All-traffic rules between the members of security groups: every default group has one."""
     for rule in facts.ingress:
         if not rule.rule.all_traffic:
+            if rule.rule.groups or rule.group:
+                protocol = [each for each in rule.about if each.where.lower().endswith("protocol")]
+                yield from doubtful(
+                    protocol, f": {_where(rule.where)} may admit all traffic between members of groups"
+                )
             continue
         groups = [_named(group) for group in sorted(rule.rule.groups)]
         groups += [f"a group ({doubt.where}, not known yet)" for doubt in rule.group if not doubt.final]
@@ -39,6 +44,10 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
                 f"{_where(rule.where)} admits all traffic from {group}, TCP {port} included: whoever is a member "
                 "reaches a Docker daemon that listens there. Name the ports that are meant"
             )
+        perhaps = [each for each in rule.perhaps if _of_groups(each.where)]
+        yield from doubtful(
+            perhaps, f": {_where(rule.where)} may admit all traffic between members of groups"
+        )
 
 
 def _mend(port: int, trusted: Trusted) -> str:

@@ -29,15 +29,17 @@ _MOST: Final = 20
 """Findings of one resource that are reported one by one."""
 
 
-class NotYetKnown(proxy.UnknownValueError):
-    """Tells the engine, as an advisory finding, what a preview could not judge yet."""
+class Undecided(proxy.UnknownValueError):
+    """Tells the engine, as an advisory finding, what could not be judged. The engine adds its own first words."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         super().__init__(proxy.UNKNOWN_STRING_VALUE, [])
-        self.message = (
-            "; ".join(finding.text for finding in findings)
-            + ". All else was judged; this is judged again on `pulumi up`, before the resource is made."
-        )
+        listed = list(findings)
+        self.message = "; ".join(finding.text for finding in listed) + ". All else was judged"
+        if any(finding.certainty is Certainty.NOT_YET for finding in listed):
+            self.message += (
+                "; what is not known yet is judged again on `pulumi up`, before the resource is made"
+            )
 
 
 def resource_rule(
@@ -62,9 +64,9 @@ def resource_rule(
         if not findings and not configured.problems:
             return
         exempt, note = configured.exemption(args.urn)
+        deliver([] if exempt else findings, configured, lambda text: report(text, None), note)
         if exempt and findings:
             args.not_applicable(f"exempt until {exempt.expires}: {exempt.reason}")
-        deliver(findings, configured, lambda text: report(text, None), note)
 
     return ResourceValidationPolicy(
         name=name,
@@ -90,18 +92,9 @@ def guarded(judge: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
 def deliver(
     findings: Iterable[Finding], configured: Settings, report: Callable[[str], None], note: str = ""
 ) -> None:
-    """Reports findings at the levels that are configured. Raises NotYetKnown for what is advisory."""
-    blocking: list[str] = []
-    later: list[Finding] = []
-    for finding in dict.fromkeys(findings):
-        if finding.certainty is Certainty.CERTAIN:
-            blocking.append(finding.text)
-        elif finding.certainty is Certainty.UNREADABLE:
-            blocking.append(f"could not evaluate: {finding.text}")
-        elif configured.not_yet_known == "mandatory":
-            blocking.append(f"not known yet: {finding.text}")
-        else:
-            later.append(finding)
+    """Reports findings at the levels that are configured. Raises Undecided for what is advisory."""
+    listed = dict.fromkeys(findings)
+    blocking = [_SAID[each.certainty] + each.text for each in listed if configured.blocks(each)]
     blocking += [
         f"could not evaluate: the policy's configuration: {problem}" for problem in configured.problems
     ]
@@ -109,5 +102,12 @@ def deliver(
         report(f"{text} ({note})" if note else text)
     if len(blocking) > _MOST:
         report(f"and {len(blocking) - _MOST} more findings of this kind")
-    if later:
-        raise NotYetKnown(later)
+    if later := [each for each in listed if not configured.blocks(each)]:
+        raise Undecided(later)
+
+
+_SAID: Final = {
+    Certainty.CERTAIN: "",
+    Certainty.UNREADABLE: "could not evaluate: ",
+    Certainty.NOT_YET: "not known yet: ",
+}

@@ -3,6 +3,8 @@
 Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP too; UDP, QUIC, GENEVE and Lambda targets are not.
 """
 
+from collections.abc import Iterator
+
 from ...networks import tcp_ports
 from .facts import Facts, Forward
 from .networks import malformed
@@ -22,30 +24,22 @@ def target_group(resource: Value, facts: Facts) -> None:
     if kind.lower() == "lambda":
         return
     _port(resource, resource["port"], "forwards to", facts)
-    for target in resource["targets"].each():
+    for target in _items(resource["targets"], facts):
         _port(resource, target["port"], "forwards to", facts)
-    config = resource["config"]
-    if not (config.absent or config.doubt):
+    for config in _items(resource["config"], facts):
         _port(config, config["port"], "forwards to", facts)
 
 
 def attachment(resource: Value, facts: Facts) -> None:
     """One target of a target group, on a port of its own."""
-    target = resource["target"]
     _port(resource, resource["port"], "forwards to", facts)
-    if not (target.absent or target.doubt):
+    for target in _items(resource["target"], facts):
         _port(target, target["port"], "forwards to", facts)
 
 
 def classic(resource: Value, facts: Facts) -> None:
     """A classic load balancer."""
-    listeners = resource["listeners"]
-    if listeners.doubt:
-        facts.unread.append(listeners.doubt)
-    for item in listeners.each():
-        if item.doubt:
-            facts.unread.append(item.doubt)
-            continue
+    for item in _items(resource["listeners"], facts):
         for name in ("lbPort", "loadBalancerPort"):
             _port(item, item[name], "listens on", facts)
         _port(item, item["instancePort"], "forwards to", facts)
@@ -58,11 +52,22 @@ def lightsail(resource: Value, facts: Facts) -> None:
 
 def accelerator(resource: Value, facts: Facts) -> None:
     """Global Accelerator's listeners and endpoint groups."""
-    for item in resource["portRanges"].each():
+    for item in _items(resource["portRanges"], facts):
         _port(resource, item["fromPort"], "listens on", facts, item["toPort"])
-    for item in resource["portOverrides"].each():
+    for item in _items(resource["portOverrides"], facts):
         _port(resource, item["listenerPort"], "listens on", facts)
         _port(resource, item["endpointPort"], "forwards to", facts)
+
+
+def _items(listed: Value, facts: Facts) -> Iterator[Value]:
+    """The items of a list that are known; what is not is kept as unread."""
+    if listed.doubt:
+        facts.unread.append(listed.doubt)
+    for item in listed.each():
+        if item.doubt:
+            facts.unread.append(item.doubt)
+        else:
+            yield item
 
 
 def _port(owner: Value, first: Value, what: str, facts: Facts, last: Value | None = None) -> None:

@@ -87,12 +87,15 @@ _READERS: Final[Mapping[str, Reader]] = {**NETWORK, **MACHINES}
 
 
 @lru_cache(maxsize=4096)
+def short_form(token: str) -> str:
+    """A type token as Pulumi YAML writes it: `aws:ec2:Vpc` for `aws:ec2/vpc:Vpc`."""
+    parts = token.split(":")
+    return f"{parts[0]}:{parts[1].split('/')[0]}:{parts[2]}" if len(parts) == 3 else token
+
+
 def kind(token: str) -> str | None:
     """The short form of a type token that is read; None for all others."""
-    parts = token.split(":")
-    if len(parts) != 3:
-        return None
-    short = f"{parts[0]}:{parts[1].split('/')[0]}:{parts[2]}"
+    short = short_form(token)
     return short if short in _READERS or short in DESCRIBED else None
 
 

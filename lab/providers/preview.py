@@ -1,0 +1,71 @@
+"""A stand-in that only previews: every resource kind of a package, where policies need no more than a plan.
+
+The kinds that the lab really makes are planned as the lab plans them. Of all others the arguments are checked against
+the SDK's own types, where that SDK is installed (aws; aws-native is not), and nothing of them is ever made.
+"""
+
+import sys
+from typing import Any
+
+from pulumi.runtime.proto import plugin_pb2, provider_pb2
+
+from lab.providers import sdk
+from lab.providers.aws import compute, functions, identity, networks, security_groups
+from lab.providers.aws.api import Api
+from lab.providers.plugin import Inputs, Kind, Plugin, Refused, serve
+from lab.providers.values import UNKNOWN, from_struct, to_struct
+
+
+class PreviewPlugin(Plugin):
+    """Plans any resource of one package."""
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version="7.51.1" if self._name == "aws" else "1.84.0")
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def Check(self, request: Any, context: Any) -> Any:
+        token = _token(request.urn)
+        if token in self._kinds:
+            return super().Check(request, context)
+        failures: list[tuple[str, str]] = []
+        if self._name == "aws":
+            try:
+                fields = sdk.resource_inputs(token)
+            except (OSError, KeyError, ValueError):
+                failures = [("", f"the SDK has no resource {token}")]
+            else:
+                failures = list(sdk.problems(fields, from_struct(request.news)))
+        return provider_pb2.CheckResponse(
+            inputs=request.news,
+            failures=[provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in failures],
+        )
+
+    def Create(self, request: Any, context: Any) -> Any:
+        if _token(request.urn) in self._kinds:
+            return super().Create(request, context)
+        if not request.preview:
+            raise Refused("the preview stand-in makes nothing")
+        inputs = from_struct(request.properties)
+        return provider_pb2.CreateResponse(properties=to_struct({"arn": UNKNOWN, **inputs}))
+
+
+def _token(urn: str) -> str:
+    return urn.split("::")[2].split("$")[-1]
+
+
+def main(name: str) -> None:
+    kinds: list[type[Kind]] = []
+    if name == "aws":
+        kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
+    configure = Api if name == "aws" else _unconfigured
+    serve(PreviewPlugin(name, kinds, functions.FUNCTIONS if name == "aws" else {}, configure))
+
+
+def _unconfigured(arguments: Inputs) -> None:
+    return None
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
