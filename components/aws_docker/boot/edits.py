@@ -72,6 +72,7 @@ def _edit_file(shell: "Shell", file: str, edits: Sequence[_Edit]) -> None:
     path = shell.path(file)
     contents = shell.machine.read(path)
     known = path in shell.machine.files
+    shell.machine.runs_docker = shell.machine.runs_docker or path in shell.machine.stock
     was = shell.maybe
     for number, content in enumerate(contents):
         shell.maybe = was or number > 0

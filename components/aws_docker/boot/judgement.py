@@ -676,7 +676,7 @@ class _Judging:
             for finding in self.findings.values()
         )
         return BootJudgement(
-            self.machine.runs_docker or any(not finding.listener.safe for finding in findings),
+            self.machine.runs_docker or bool(findings),
             findings,
             tuple(dict.fromkeys(shown(sentence) for sentence in self.machine.unread)),
             tuple(dict.fromkeys(shown(where) for where in self.machine.keys.values())),

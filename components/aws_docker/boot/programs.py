@@ -306,8 +306,18 @@ def run(shell: "Shell", argv: list[str], stdin: str | None) -> str:
         shell.machine.say(f"{shell.where(shell.line)}: what {name} does is not in the user-data")
     if argv[0] == UNKNOWN or argv[0].startswith("$"):
         shell.machine.say(f"{shell.where(shell.line)}: which program runs here depends on a variable")
+    if name in ("docker", "docker-compose"):
+        argv = _client(shell, argv, stdin)
     shell.start(argv, shell.where(shell.line))
     return "" if name in _SILENT else UNKNOWN
+
+
+def _client(shell: "Shell", argv: list[str], stdin: str | None) -> list[str]:
+    # What reaches docker otherwise than by its words: DOCKER_HOST, and a Compose file on standard input.
+    if stdin and "-" in argv:
+        shell.write("/run/stdin.compose.yaml", stdin)
+    values = [value for value in shell.variables.get("DOCKER_HOST", []) if value]
+    return [argv[0], "-H", values[-1], *argv[1:]] if values else argv
 
 
 def _globbed(name: str) -> str:
@@ -331,6 +341,8 @@ def _globbed(name: str) -> str:
 def _wrapped(shell: "Shell", name: str, argv: list[str], stdin: str | None) -> str:
     with_value = _WRAPPERS.get(name, "")
     rest = argv[1:]
+    if name == "command" and rest[:1] in (["-v"], ["-V"]):
+        return _which(shell, rest, stdin)
     while rest:
         word = rest[0]
         if word == "--":
@@ -913,6 +925,20 @@ def _systemctl(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     return ""
 
 
+def _which(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+    return "".join(f"/usr/bin/{base(word)}\n" for word in argv[1:] if not word.startswith("-"))
+
+
+def _crontab(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+    files = [word for word in argv[1:] if not word.startswith("-")]
+    if "-l" in argv[1:]:
+        return ""
+    text = shell.file(files[-1]) if files and "-u" not in argv else stdin
+    if text:
+        shell.write("/var/spool/cron/root", text)
+    return ""
+
+
 _PROGRAMS: Final[dict[str, Callable[["Shell", list[str], str | None], str]]] = {
     "eval": _eval,
     ".": _source,
@@ -980,6 +1006,8 @@ _PROGRAMS: Final[dict[str, Callable[["Shell", list[str], str | None], str]]] = {
     "read": _read,
     "alias": _alias,
     "systemctl": _systemctl,
+    "crontab": _crontab,
+    "which": _which,
     "perl": _other,
     "ruby": _other,
     "node": _other,

@@ -360,6 +360,8 @@ class Shell:
             case "variable":
                 return self.variable(part.text)
             case "command":
+                if part.text == "command":
+                    return [[UNKNOWN]]  # the mark itself, which came with a file or a template
                 shown = self.inner(part.text).rstrip("\n") if part.text.strip() else ""
                 return [[shown]]
             case "arithmetic":
