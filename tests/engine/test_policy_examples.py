@@ -74,7 +74,7 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
         config["subnetId"] = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     if example == "existing-vpc":
         group = ec2.create_security_group(
-            GroupName=f"runners-{len(trusted)}-{id(config)}", Description="r", VpcId=vpc
+            GroupName=f"runners-{uuid.uuid4()}", Description="runners", VpcId=vpc
         )
         made = ec2.create_managed_prefix_list(
             PrefixListName="office", AddressFamily="IPv4", MaxEntries=1, Entries=[{"Cidr": "203.0.113.0/24"}]

@@ -10,14 +10,11 @@ from .facts import AclItem, Facts, Ingress
 from .values import Doubt, Malformed, Value
 
 _PROTOCOL = ("protocol", "ipProtocol")
-_CIDRS = ("cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp", "cidrs", "ipv6Cidrs")
-_GROUPS = (
-    "securityGroups",
-    "sourceSecurityGroupId",
-    "sourceSecurityGroupName",
-    "referencedSecurityGroupId",
+_CIDRS = frozenset({"cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp", "cidrs", "ipv6Cidrs"})
+_GROUPS = frozenset(
+    {"securityGroups", "sourceSecurityGroupId", "sourceSecurityGroupName", "referencedSecurityGroupId"}
 )
-_PREFIX_LISTS = ("prefixListIds", "prefixListId", "sourcePrefixListId", "cidrListAliases")
+_PREFIX_LISTS = frozenset({"prefixListIds", "prefixListId", "sourcePrefixListId", "cidrListAliases"})
 _WIDEST = (0, 65_535)
 
 
@@ -119,9 +116,11 @@ def _first(value: Value, names: tuple[str, ...]) -> Value:
 
 
 def _sources(
-    rule: Value, names: tuple[str, ...], certain: list[Doubt], perhaps: list[Doubt]
+    rule: Value, names: frozenset[str], certain: list[Doubt], perhaps: list[Doubt]
 ) -> Iterator[Value]:
-    for name in names:
+    for name in rule.names():
+        if name not in names:
+            continue
         value = rule[name]
         if value.doubt:
             # A list may turn out empty; a single value that is given is a source.
@@ -143,7 +142,7 @@ def _ports(
     named = -1 if protocol.scalar is None else protocol.scalar
     if not (first.doubt or last.doubt):
         ports = tcp_ports(named, first.scalar, last.scalar)
-        all_traffic = ports is not None and Rule.of(named, 0, 0).all_traffic
+        all_traffic = ports == _WIDEST and Rule.of(named, 0, 0).all_traffic
         return ports, None if undecided else ports, all_traffic
     if tcp_ports(named, 0, 65_535) is None:
         return None, None, False
