@@ -102,7 +102,12 @@ _KEYS_AT_START = re.compile(r"(?:write_files|runcmd|bootcmd|packages|coreos|writ
 def read(user_data: str | bytes) -> Reading:
     """Reads user-data in whatever it is wrapped."""
     reading = Reading()
-    data = user_data.encode("utf-8", "replace") if isinstance(user_data, str) else bytes(user_data)
+    if isinstance(user_data, str):
+        # Compressed bytes in a text: one byte a character.
+        binary = user_data.startswith(("\x1f\x8b", "BZh")) and max(user_data, default="") < "\u0100"
+        data = user_data.encode("latin-1" if binary else "utf-8", "replace")
+    else:
+        data = bytes(user_data)
     if len(data) > LIMIT:
         reading.unread.append("the user-data is larger than EC2 accepts and is not read beyond its first MiB")
         data = data[:LIMIT]

@@ -155,8 +155,8 @@ def _read(script: str, extended: bool) -> list[_Edit]:
         kind = script[at]
         at += 1
         if kind in "sy" and at < len(script):
-            pattern, at = _delimited(script, at + 1, script[at])
-            delimiter = script[at - 1 - len(pattern) - 1] if False else script[at - 1]
+            delimiter = script[at]
+            pattern, at = _delimited(script, at + 1, delimiter)
             text, at = _delimited(script, at, delimiter)
             flags = re.compile(r"[gpiIeMm0-9]*").match(script, at)
             at = flags.end() if flags else at
@@ -452,7 +452,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def other_language(shell: "Shell", text: str, language: str) -> None:
     """A program in a language that is not read: says so where it may concern Docker."""
+    if language.endswith("awk") and not re.search(r"system\s{0,9}\(|[>|]\s{0,9}\"", text):
+        return  # it only prints: whoever gets that is told that it is unknown
     if re.search(r"docker|tcp://|:237[56]", text, re.I):
-        shell.machine.say(
-            f"{shell.where(shell.line)}: a program in {language[:20]} concerns Docker and is not read"
-        )
+        shell.machine.say(f"{shell.place}: a program in {language[:20]} concerns Docker and is not read")

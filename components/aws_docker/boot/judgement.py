@@ -74,7 +74,7 @@ def judge(user_data: str | bytes) -> BootJudgement:
             judging.machine.look_for_keys(text, where)
     except RecursionError:
         judging.machine.say("the user-data is nested too deeply to read")
-    return judging.judgement(user_data)
+    return judging.judgement()
 
 
 # --- Docker as it comes in a package ---
@@ -158,6 +158,22 @@ _CRON = re.compile(r"/etc/(?:crontab|cron\.d/[^/]+)|/var/spool/cron/.*")
 _UPSTART = re.compile(r"/etc/init/[^/]+\.(?:conf|override)")
 _DEFAULT_CONFIGURATION = re.compile(
     r".*/\.config/docker/daemon\.json|/var/snap/docker/[^/]+/config/daemon\.json|(?i:[a-z]:/programdata/docker/config/daemon\.json)|.*\$.*/daemon\.json"
+)
+_COMPOSE = re.compile(r"compose[^/]*\.ya?ml$")
+_BRINGS_UP: Final = frozenset(
+    (
+        "start",
+        "restart",
+        "enable",
+        "unmask",
+        "--now",
+        "reload",
+        "reload-or-restart",
+        "try-restart",
+        "edit",
+        "on",
+        "add",
+    )
 )
 _VARIANTS: Final = 12
 
@@ -254,13 +270,7 @@ class _Judging:
             "update-rc.d",
             "chkconfig",
         ):
-            if any(re.fullmatch(r"docker(?:\.\w+)?", word) for word in argv[1:]) and not {
-                "stop",
-                "disable",
-                "mask",
-                "status",
-                "is-active",
-            } & set(argv):
+            if any(re.fullmatch(r"docker(?:\.\w+)?", word) for word in argv[1:]) and _BRINGS_UP & set(argv):
                 self.machine.runs_docker = True
             if {
                 "start",
@@ -367,6 +377,9 @@ class _Judging:
         if verb == "container" and rest[1:]:
             rest = rest[1:]
             verb = rest[0]
+        if "compose" in (verb, base(argv[0]).removeprefix("docker-")) and {"up", "start", "run"} & set(rest):
+            if not any(_COMPOSE.search(path) for path in self.machine.files) and not remote:
+                self.machine.say(f"{where}: the Compose file is not in the user-data")
         if verb in ("run", "create"):
             for listener in forwarders.container_listeners(forwarders.docker_run(rest[1:])):
                 self.found(where, listener)
@@ -496,6 +509,9 @@ class _Judging:
         self, name: str, texts: list[tuple[str, str]], names: Mapping[str, Mapping[str, tuple[int, str]]]
     ) -> None:
         self.machine.step()
+        for text, where in texts:
+            if text.strip() == UNKNOWN and (name.startswith("docker") or "docker" in where):
+                self.machine.say(f"{where}: what the unit {name[:100]} then holds is not in the user-data")
         unit = systemd.merged(texts)
         streams = self.streams(names, name)
         sources = [Content(text, where) for text, where in texts if where]
@@ -589,7 +605,7 @@ class _Judging:
         if _DEFAULT_CONFIGURATION.fullmatch(path):
             self.machine.runs_docker = True
             self.daemon(["dockerd"], where, given=self.options(content, path) or {}, sources=[content])
-        elif re.search(r"compose[^/]*\.ya?ml$", path) or (
+        elif _COMPOSE.search(path) or (
             name.endswith((".yml", ".yaml")) and re.search(r"^services:", text, re.M)
         ):
             self.compose(content)
@@ -626,6 +642,8 @@ class _Judging:
         shell.run(text)
 
     def compose(self, content: Content) -> None:
+        if content.text == UNKNOWN:
+            self.machine.say(f"{content.where}: the Compose file is not in the user-data")
         tree = yamltree.load(content.text)
         if tree.problem:
             self.machine.say(f"{content.where}: {tree.problem}")
@@ -657,12 +675,11 @@ class _Judging:
 
     # --- The result ---
 
-    def judgement(self, user_data: str | bytes) -> BootJudgement:
-        source = user_data if isinstance(user_data, str) else user_data.decode("utf-8", "replace")
-        keyed = bool(self.machine.keys)
+    def judgement(self) -> BootJudgement:
+        material = " ".join(self.machine.material)
 
         def shown(text: str) -> str:
-            return hide(text, source if keyed else "")
+            return hide(text, material)
 
         findings = tuple(
             Finding(

@@ -49,6 +49,8 @@ class Machine:
     unread: dict[str, None] = field(default_factory=dict[str, None])
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """Where private keys stand, by fingerprint."""
+    material: set[str] = field(default_factory=set[str])
+    """What the keys consist of: never to be shown."""
     runs_docker: bool = False
     changes: int = 0
     size: int = 0
@@ -64,13 +66,11 @@ class Machine:
         if len(self.unread) < 50:
             self.unread[sentence] = None
 
-    def look_for_keys(self, text: str | bytes, where: str, *, lines: bool = False) -> None:
-        if isinstance(text, bytes):
-            for fingerprint in keys_in_bytes(text):
-                self.keys.setdefault(fingerprint, where)
-            return
-        for fingerprint, line in keys(text):
-            self.keys.setdefault(fingerprint, f"{where}, line {line}" if lines else where)
+    def look_for_keys(self, text: str | bytes, where: str) -> None:
+        """Notes the private keys in a text or in a file's bytes."""
+        for key in keys_in_bytes(text) if isinstance(text, bytes) else keys(text):
+            self.keys.setdefault(key.fingerprint, where)
+            self.material.add(key.material)
 
     # --- Files ---
 

@@ -6,6 +6,7 @@ Any other program is handed to the shell's `start`, where judgement.py looks at 
 
 import re
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from . import edits, python
@@ -258,7 +259,10 @@ _FETCHERS: Final = frozenset(
 _INSTALLERS = re.compile(r"https://(?:get|test)\.docker\.com(?:/(?:rootless)?)?")
 _SYSTEM_SCRIPTS = re.compile(
     r"/etc/(?:os-release|environment|profile|bashrc|lsb-release|default/|sysconfig/|bash_completion|eks/|ecs/|nixos|init\.d/)"
-    r"|/usr/|/lib/|/opt/aws/|/opt/elasticbeanstalk/|/root/\.|/home/[^/]+/\.|/run/metadata/|/proc/|/dev/null"
+    r"|/usr/|/lib/|/opt/aws/|/opt/elasticbeanstalk/|/root/\.|/home/[^/]+/\.|/run/metadata/|/proc/|/dev/null|.*/bin/activate$|.*/nvm\.sh$|.*/\.cargo/env$"
+)
+_EDITORS: Final = frozenset(
+    ("patch", "ed", "ex", "vi", "vim", "nano", "m4", "crudini", "augtool", "yq", "dasel")
 )
 _MANAGED: Final = frozenset(
     (
@@ -303,12 +307,16 @@ def run(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     if "/" in argv[0] and (out := _file(shell, argv, stdin)) is not None:
         return out
     if name in _MANAGED:
-        shell.machine.say(f"{shell.where(shell.line)}: what {name} does is not in the user-data")
+        shell.machine.say(f"{shell.place}: what {name} does is not in the user-data")
     if argv[0] == UNKNOWN or argv[0].startswith("$"):
-        shell.machine.say(f"{shell.where(shell.line)}: which program runs here depends on a variable")
+        shell.machine.say(f"{shell.place}: which program runs here depends on a variable")
+    if name in _EDITORS and re.search(
+        r"tcp://|dockerd|hosts|ListenStream", " ".join([*argv[1:], stdin or ""])
+    ):
+        shell.machine.say(f"{shell.place}: what {name} changes concerns Docker and cannot be followed")
     if name in ("docker", "docker-compose"):
         argv = _client(shell, argv, stdin)
-    shell.start(argv, shell.where(shell.line))
+    shell.start(argv, shell.place)
     return "" if name in _SILENT else UNKNOWN
 
 
@@ -321,18 +329,10 @@ def _client(shell: "Shell", argv: list[str], stdin: str | None) -> list[str]:
 
 
 def _globbed(name: str) -> str:
-    pattern = (
-        re.escape(name[:40]).replace(r"\*", ".*").replace(r"\?", ".").replace(r"\[", "[").replace(r"\]", "]")
-    )
-    if name.count("*") > 3:
+    if len(name) > 40 or name.count("*") > 3:
         return name
-    try:
-        return next(
-            (known for known in ("dockerd", "docker", "socat", "bash", "sh") if re.fullmatch(pattern, known)),
-            name,
-        )
-    except re.error:
-        return name
+    known = ("dockerd", "docker", "socat", "bash", "sh")
+    return next((each for each in known if fnmatchcase(each, name)), name)
 
 
 # --- Programs that start others ---
@@ -395,10 +395,10 @@ def _piped(shell: "Shell", script: str | None, arguments: Sequence[str]) -> str:
     if not script:
         return ""
     if script == _INSTALLED:
-        shell.start(["docker-installer"], shell.where(shell.line))
+        shell.start(["docker-installer"], shell.place)
         return ""
     if UNKNOWN in script and not script.replace(UNKNOWN, "").strip():
-        shell.machine.say(f"{shell.where(shell.line)}: a script that is not in the user-data is run")
+        shell.machine.say(f"{shell.place}: a script that is not in the user-data is run")
         return UNKNOWN
     return shell.inner(script, arguments=arguments)
 
@@ -410,7 +410,7 @@ def _script_file(shell: "Shell", path: str, arguments: Sequence[str], stdin: str
             return _piped(shell, stdin, arguments)
         if not _SYSTEM_SCRIPTS.match(shell.path(path)):
             shell.machine.say(
-                f"{shell.where(shell.line)}: runs a script that is not in the user-data ({base(path)[:60]})"
+                f"{shell.place}: runs a script that is not in the user-data ({base(path)[:60]})"
             )
         return UNKNOWN
     out = ""
@@ -424,6 +424,8 @@ def _script_file(shell: "Shell", path: str, arguments: Sequence[str], stdin: str
 def _file(shell: "Shell", argv: list[str], stdin: str | None) -> str | None:
     """Runs a file that the user-data wrote or fetched; None where it did neither."""
     contents = shell.machine.read(shell.path(argv[0]))
+    if base(argv[0]) in ("docker", "docker-compose", "dockerd") and contents and contents[-1].text == UNKNOWN:
+        return None  # the program of that name, however it came
     if not contents or shell.path(argv[0]) not in shell.machine.files:
         return None
     first = contents[-1].text.lstrip()[:80]
@@ -447,7 +449,7 @@ def _source(shell: "Shell", argv: list[str], stdin: str | None) -> str:
         if content.text == UNKNOWN or content.text == _INSTALLED:
             out = _piped(shell, content.text, ())
         else:
-            out = shell.run(content.text, stdin)
+            out = shell.include(content.text, stdin)
     return out
 
 
@@ -455,7 +457,7 @@ def _eval(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     text = " ".join(argv[1:])
     if text.strip() == UNKNOWN:
         return _piped(shell, text, ())
-    return shell.run(text, stdin)
+    return shell.include(text, stdin)
 
 
 def _su(shell: "Shell", argv: list[str], stdin: str | None) -> str:
@@ -524,11 +526,14 @@ def _echo(shell: "Shell", argv: list[str], stdin: str | None) -> str:
 
 def _printf(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     rest = argv[1:]
+    variable = ""
     if rest[:1] == ["-v"] and len(rest) > 2:
-        shell.variables[rest[1]] = [_formatted(rest[2], rest[3:])]
-        return ""
+        variable, rest = rest[1], rest[2:]
     if rest[:1] == ["--"]:
         rest = rest[1:]
+    if variable:
+        shell.variables[variable] = [_formatted(rest[0], rest[1:])] if rest else [""]
+        return ""
     return _formatted(rest[0], rest[1:]) if rest else ""
 
 
@@ -618,14 +623,14 @@ def _base64(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     try:
         data = unbase64(text.encode())
     except (Undecodable, UnicodeEncodeError) as error:
-        shell.machine.say(f"{shell.where(shell.line)}: what is decoded here {error}")
+        shell.machine.say(f"{shell.place}: what is decoded here {error}")
         return UNKNOWN
     return _text(shell, data)
 
 
 def _text(shell: "Shell", data: bytes) -> str:
     # Compressed bytes travel through the pipe as Latin-1, so that gunzip finds them again.
-    shell.machine.look_for_keys(data, shell.where(shell.line))
+    shell.machine.look_for_keys(data, shell.place)
     return data.decode("latin-1") if compression(data) else as_text(data)
 
 
@@ -641,7 +646,7 @@ def _gunzip(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     try:
         unpacked = as_text(decompress(text.encode("latin-1", "replace")))
     except Undecodable as error:
-        shell.machine.say(f"{shell.where(shell.line)}: what is unpacked here {error}")
+        shell.machine.say(f"{shell.place}: what is unpacked here {error}")
         return UNKNOWN
     if files and name != "zcat" and "c" not in flags:
         shell.write(re.sub(r"\.(?:gz|xz|bz2)$", "", files[0]), unpacked)
@@ -737,7 +742,7 @@ def _is_directory(shell: "Shell", path: str) -> bool:
 
 def _copy_files(shell: "Shell", old: str, new: str, *, move: bool) -> None:
     machine = shell.machine
-    where = shell.where(shell.line)
+    where = shell.place
     found = [path for path in machine.files if path == old or path.startswith(old + "/")][:100]
     if not found:
         machine.write(new, machine.stock.get(old, UNKNOWN), where, maybe=shell.maybe)
@@ -828,7 +833,7 @@ _INSTALLED: Final = f"{UNKNOWN} of get.docker.com"
 def _fetch(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     fetched = _INSTALLED if any(_INSTALLERS.fullmatch(word) for word in argv[1:]) else UNKNOWN
     name = base(argv[0])
-    shell.start(argv, shell.where(shell.line))
+    shell.start(argv, shell.place)
     target = ""
     for at, word in enumerate(argv[1:], 1):
         following = argv[at + 1] if at + 1 < len(argv) else ""
@@ -868,7 +873,7 @@ def whole_pipeline(shell: "Shell", nodes: Sequence[Node]) -> None:
         if isinstance(node, Simple):
             words += ["|", *(field for word in node.words for field in shell.fields(word))]
     if any(base(word) in ("nc", "ncat", "netcat", "socat") for word in words):
-        shell.start(words, shell.where(shell.line))
+        shell.start(words, shell.place)
 
 
 def _python(shell: "Shell", argv: list[str], stdin: str | None) -> str:
@@ -921,7 +926,7 @@ def _systemctl(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     elif verb == "set-environment":
         for word in words[1:]:
             shell.write("/etc/systemd/system.conf.d/environment", word + "\n", append=True)
-    shell.start(argv, shell.where(shell.line))
+    shell.start(argv, shell.place)
     return ""
 
 

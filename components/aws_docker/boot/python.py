@@ -56,9 +56,7 @@ def follow(shell: "Shell", text: str) -> None:
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.say(
-            f"{shell.where(shell.line)}: a Python program concerns Docker and cannot be followed"
-        )
+        shell.machine.say(f"{shell.place}: a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:

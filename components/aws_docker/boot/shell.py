@@ -53,12 +53,27 @@ class Shell:
     """Whether what runs now may not run on the machine."""
     depth: int = 0
     line: int = 1
+    fixed: int = 0
+    """The line to name while text from elsewhere runs in this shell (eval, source); 0 for none."""
     ended: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where in the user-data the command stands that runs now."""
+        return self.where(self.fixed or self.line)
+
+    def include(self, text: str, stdin: str | None = None) -> str:
+        """Follows a script in this same shell: eval, source."""
+        outer, self.fixed = self.fixed, self.fixed or self.line
+        try:
+            return self.run(text, stdin)
+        finally:
+            self.fixed = outer
 
     def run(self, text: str, stdin: str | None = None) -> str:
         """Follows a script to its end, and gives what it prints."""
         if self.depth > MAX_DEPTH // 2:
-            self.machine.say(f"{self.where(self.line)}: scripts inside scripts, too deep to follow")
+            self.machine.say(f"{self.place}: scripts inside scripts, too deep to follow")
             return UNKNOWN
         self.machine.step(1 + len(text) // 200)
         self.depth += 1
@@ -71,7 +86,7 @@ class Shell:
         """Follows a script in a shell of its own, which inherits what this one knows."""
         shell = Shell(
             self.machine,
-            lambda _: self.where(self.line),
+            lambda _, place=self.place: place,
             self.start,
             dict(self.variables),
             dict(self.arrays),
@@ -201,7 +216,8 @@ class Shell:
             elif declares:
                 own[name] = []
             self.variables[name] = values
-        out = ""
+        # `$(< file)`: a command of a redirection alone prints the file.
+        out = stdin or "" if not command.words and not command.assignments and command.redirects else ""
         outer_maybe = self.maybe
         combinations = self.argvs(command.words)
         self.maybe = self.maybe or len(combinations) > 1
@@ -266,7 +282,7 @@ class Shell:
     def write(self, path: str, text: str, *, append: bool = False) -> None:
         if not path or path.startswith("/dev/"):
             return
-        self.machine.write(self.path(path), text, self.where(self.line), append=append, maybe=self.maybe)
+        self.machine.write(self.path(path), text, self.place, append=append, maybe=self.maybe)
 
     def file(self, path: str) -> str:
         """The last content that a file may have."""
@@ -369,7 +385,7 @@ class Shell:
             case "process<":
                 self.machine.changes += 1
                 path = f"/dev/fd/{self.machine.changes}"
-                self.machine.write(path, self.inner(part.text), self.where(self.line))
+                self.machine.write(path, self.inner(part.text), self.place)
                 return [[path]]
             case _:
                 return [["/dev/fd/63"]]
