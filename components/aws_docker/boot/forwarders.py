@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from ..daemon import Listener, Reach, Verdict, exposure
+from .machine import names
 
 _SOCKET = re.compile(r"docker(?:-\w+)?\.sock|/docker/[\w.-]*\.sock")
 _DAEMON_PORT = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):237[56]")
@@ -156,23 +157,9 @@ class Container:
     mounts: list[str] = field(default_factory=list[str])
 
 
-_RUN_SWITCHES: Final = frozenset(
-    [
-        "--privileged",
-        "--rm",
-        "--detach",
-        "--init",
-        "--interactive",
-        "--tty",
-        "--read-only",
-        "--no-healthcheck",
-        "--oom-kill-disable",
-        "--publish-all",
-        "--sig-proxy",
-        "--disable-content-trust",
-        "--quiet",
-        "--help",
-    ]
+_RUN_SWITCHES: Final = names(
+    "--privileged --rm --detach --init --interactive --tty --read-only --no-healthcheck --oom-kill-disable "
+    "--publish-all --sig-proxy --disable-content-trust --quiet --help"
 )
 _SHORT_WITH_VALUE: Final = "acehlmpuvw"
 

@@ -19,10 +19,8 @@ from ..daemon import Listener, Verdict, config_file, exposure
 from . import edits, forwarders, own, systemd, windows, yamltree
 from .documents import InstallPackages, Reading, RunScript, WriteFile, read
 from .keys import hide
-from .machine import UNKNOWN, Budget, Content, Machine
-from .programs import base
+from .machine import FETCHED_INSTALLER, UNKNOWN, Budget, Content, Machine, base, names
 from .shell import Shell
-from .syntax import is_too_deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +119,9 @@ _DAEMONS: Final = frozenset(
 _PACKAGES = re.compile(
     r"(?:docker(?:\.io|-ce|-ee|-engine|-ce-rootless-extras|-latest)?|moby-engine|moby|lxc-docker|docker-installer)(?:[=:<>-]\d.*|-\*|\*|/.*)?"
 )
-_INSTALLERS: Final = frozenset(
-    [
-        "apt",
-        "apt-get",
-        "aptitude",
-        "yum",
-        "dnf",
-        "microdnf",
-        "tdnf",
-        "zypper",
-        "apk",
-        "pacman",
-        "snap",
-        "amazon-linux-extras",
-        "rpm-ostree",
-        "dpkg",
-        "rpm",
-        "emerge",
-        "nix-env",
-        "brew",
-    ]
+_INSTALLERS: Final = names(
+    "apt apt-get aptitude yum dnf microdnf tdnf zypper apk pacman snap amazon-linux-extras rpm-ostree dpkg "
+    "rpm emerge nix-env brew"
 )
 _CONFIGURED = re.compile(
     r"/etc/docker/|/etc/(?:default|sysconfig|conf\.d)/docker|/docker(?:-\w+)?\.(?:service|socket)|/\.config/docker/daemon\.json"
@@ -160,20 +140,8 @@ _DEFAULT_CONFIGURATION = re.compile(
     r".*/\.config/docker/daemon\.json|/var/snap/docker/[^/]+/config/daemon\.json|(?i:[a-z]:/programdata/docker/config/daemon\.json)|.*\$.*/daemon\.json"
 )
 _COMPOSE = re.compile(r"compose[^/]*\.ya?ml$")
-_BRINGS_UP: Final = frozenset(
-    (
-        "start",
-        "restart",
-        "enable",
-        "unmask",
-        "--now",
-        "reload",
-        "reload-or-restart",
-        "try-restart",
-        "edit",
-        "on",
-        "add",
-    )
+_BRINGS_UP: Final = names(
+    "start restart enable unmask --now reload reload-or-restart try-restart edit on add"
 )
 _VARIANTS: Final = 12
 
@@ -204,8 +172,6 @@ class _Judging:
 
     def script(self, step: RunScript) -> None:
         first = step.text.lstrip("\ufeff \t\r\n").partition("\n")[0]
-        if is_too_deep(step.text):
-            self.machine.say(f"{step.where(1)}: nested too deeply to read")
         shell = Shell(self.machine, step.where, self.start)
         if first.startswith("#!") and re.search(r"python|perl|ruby|node|php|lua|tclsh|awk", first):
             language = base(first[2:].split()[-1] if first[2:].split() else "")
@@ -377,9 +343,13 @@ class _Judging:
         if verb == "container" and rest[1:]:
             rest = rest[1:]
             verb = rest[0]
-        if "compose" in (verb, base(argv[0]).removeprefix("docker-")) and {"up", "start", "run"} & set(rest):
-            if not any(_COMPOSE.search(path) for path in self.machine.files) and not remote:
-                self.machine.say(f"{where}: the Compose file is not in the user-data")
+        composes = "compose" in (verb, base(argv[0]).removeprefix("docker-")) and {
+            "up",
+            "start",
+            "run",
+        } & set(rest)
+        if composes and not remote and not any(_COMPOSE.search(path) for path in self.machine.files):
+            self.machine.say(f"{where}: the Compose file is not in the user-data")
         if verb in ("run", "create"):
             for listener in forwarders.container_listeners(forwarders.docker_run(rest[1:])):
                 self.found(where, listener)
@@ -423,7 +393,7 @@ class _Judging:
 
     def options(self, content: Content, path: str) -> Mapping[str, Any] | None:
         text = content.text.lstrip("\ufeff")
-        if text.strip() == UNKNOWN or text.strip().startswith("$(command) of"):
+        if text.strip() == UNKNOWN or text == FETCHED_INSTALLER:
             self.machine.say(f"{content.where}: what {path[:200]} then holds is not in the user-data")
             return None
         if not text.strip():

@@ -27,7 +27,17 @@ _DER = re.compile(
     rb"(?:\x00(?:0.\x06|\x02[\x40-\x7f\x81\x82])|\x01(?:\x04[\x10-\x50]|0.\x06)|\x030)",
     re.S,
 )
-_MARKS: Final = (b"PRIVATE KEY", b"Key-File", b"AGE-SECRET", b"LS0tLS1CRUdJTi", b"H4sI", b"MII", b"MIG", b"MHc", b"MC4")
+_MARKS: Final = (
+    b"PRIVATE KEY",
+    b"Key-File",
+    b"AGE-SECRET",
+    b"LS0tLS1CRUdJTi",
+    b"H4sI",
+    b"MII",
+    b"MIG",
+    b"MHc",
+    b"MC4",
+)
 _HIDDEN: Final = "(hidden)"
 
 
@@ -50,7 +60,7 @@ def keys(text: str, depth: int = 3) -> Iterator[Key]:
     for pattern in _OTHERS:
         if found := pattern.search(text):
             rest = text[found.start() : found.start() + _BODY]
-            yield Key(_fingerprint(rest[:36]), _line(text, found.start()), rest)
+            yield Key(_fingerprint(found[0]), _line(text, found.start()), rest)
     if depth:
         for blob in _BLOB.finditer(text):
             try:

@@ -14,10 +14,23 @@ from .keys import keys, keys_in_bytes
 UNKNOWN: Final = "$(command)"
 """Stands in a text for what only the machine knows. The `$` is how daemon.py tells it, too."""
 
+FETCHED_INSTALLER: Final = f"{UNKNOWN} of get.docker.com"
+"""Stands for Docker's own installer, fetched: what it does is known."""
+
 _ALTERNATIVES: Final = 6
 _ONE_TEXT: Final = 1 << 18
 _ALL_TEXTS: Final = 1 << 22
 _STEPS: Final = 20_000
+
+
+def base(program: str) -> str:
+    """A program's own name."""
+    return program.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].removesuffix(".exe")
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
 
 
 class Content(NamedTuple):
