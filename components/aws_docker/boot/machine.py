@@ -17,6 +17,11 @@ UNKNOWN: Final = "$(command)"
 FETCHED_INSTALLER: Final = f"{UNKNOWN} of get.docker.com"
 """Stands for Docker's own installer, fetched: what it does is known."""
 
+DOCUMENTATION = re.compile(
+    r"/usr/(?:local/)?share/|/etc/(?:motd|issue|update-motd\.d)|\.(?:md|txt|rst|adoc|html|log|example|sample|bak|disabled)$|/README|/tmp/.*\.log$|/var/log/"
+)
+"""Paths of what is only read by people."""
+
 _ALTERNATIVES: Final = 6
 _ONE_TEXT: Final = 1 << 18
 _ALL_TEXTS: Final = 1 << 22
