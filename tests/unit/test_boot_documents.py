@@ -1,4 +1,6 @@
-"""Whatever user-data is wrapped in, the same is judged; what cannot be read is said; and nothing makes the reader fail."""
+"""Whatever user-data is wrapped in, the same is judged; what cannot be read is said; nothing makes it fail."""
+
+# ruff: noqa: E501 - a row of a table is a line
 
 import base64
 import bz2
@@ -55,7 +57,9 @@ WRAPPED = {
     "MIME": lambda text: mime(("text/cloud-config", "#cloud-config\n{}"), (kind_of(text), text)),
     "MIME as plain text": lambda text: mime(("text/plain", text)),
     "MIME in gzip": lambda text: gzip.compress(mime((kind_of(text), text)).encode()),
-    "an archive": lambda text: "#cloud-config-archive\n" + json.dumps([{"type": kind_of(text), "content": text}]),
+    "an archive": lambda text: (
+        "#cloud-config-archive\n" + json.dumps([{"type": kind_of(text), "content": text}])
+    ),
 }
 PLAIN = [text for text in SAMPLES if text.startswith(("#!/bin/bash\n", "#cloud-config\n"))]
 
@@ -69,7 +73,9 @@ def test_wrapping_changes_nothing(wrapping: str) -> None:
         assert len(wrapped.unread) == len(bare.unread)
 
 
-@pytest.mark.parametrize("encoding", ["b64", "base64", "gz+b64", "gz+base64", "gzip+b64", "gzip+base64", "text/plain", ""])
+@pytest.mark.parametrize(
+    "encoding", ["b64", "base64", "gz+b64", "gz+base64", "gzip+b64", "gzip+base64", "text/plain", ""]
+)
 def test_write_files_encodings(encoding: str) -> None:
     content = json.dumps({"hosts": [ANY]})
     if "gz" in encoding:
@@ -77,15 +83,21 @@ def test_write_files_encodings(encoding: str) -> None:
     elif "64" in encoding:
         content = b64(content.encode())
     entry = {"path": "/etc/docker/daemon.json", "encoding": encoding, "content": content}
-    assert addresses(judge("#cloud-config\n" + json.dumps({"write_files": [entry]}))) == [(ANY, "unauthenticated")]
+    assert addresses(judge("#cloud-config\n" + json.dumps({"write_files": [entry]}))) == [
+        (ANY, "unauthenticated")
+    ]
 
 
 def test_parts_are_taken_in_the_machine_s_order() -> None:
-    files = "#cloud-config\n" + json.dumps({"write_files": [{"path": "/etc/docker/daemon.json", "content": "{}"}]})
-    script = "#!/bin/sh\necho '{\"hosts\": [\"tcp://0.0.0.0:2375\"]}' > /etc/docker/daemon.json\n"
+    files = "#cloud-config\n" + json.dumps(
+        {"write_files": [{"path": "/etc/docker/daemon.json", "content": "{}"}]}
+    )
+    script = '#!/bin/sh\necho \'{"hosts": ["tcp://0.0.0.0:2375"]}\' > /etc/docker/daemon.json\n'
     # write_files runs before scripts, whichever part comes first; a boothook runs before both.
     assert judge(mime(("text/x-shellscript", script), ("text/cloud-config", files))).unsafe
-    assert not judge(mime(("text/cloud-boothook", "#cloud-boothook\n" + script), ("text/cloud-config", files))).unsafe
+    assert not judge(
+        mime(("text/cloud-boothook", "#cloud-boothook\n" + script), ("text/cloud-config", files))
+    ).unsafe
 
 
 # --- Where ---
@@ -164,7 +176,10 @@ def test_our_own_document_listens_with_mutual_tls_and_holds_a_key() -> None:
         server_key="-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIBn1dT7Qqv0gA7f3Xk0Yc1j4m8n2b5v6c7x8z9a0s1d2\n-----END EC PRIVATE KEY-----\n",
     )
     judged = judge(userdata.user_data("debian-12", document=document))
-    assert addresses(judged) == [("tcp://10.0.5.10:2376", "mutual-tls"), ("tcp://[fd00::10]:2376", "mutual-tls")]
+    assert addresses(judged) == [
+        ("tcp://10.0.5.10:2376", "mutual-tls"),
+        ("tcp://[fd00::10]:2376", "mutual-tls"),
+    ]
     assert judged.private_keys == ("write_files /etc/dockerhost/document.json",)
     assert judged.unread == ()
 
@@ -241,11 +256,102 @@ def test_nothing_takes_long_or_fails(data: str | bytes) -> None:
 FRAGMENTS = st.sampled_from(
     [
         *"$(){}[]'\"`\\|&;<>#*?!=:/-@~%^+, \n\t\r\0",
-        *["$(", "${", "$((", "))", "<<", "<<-", "<<EOF", "EOF", ">>", ">|", "&&", "||", ";;", "if", "then", "else", "fi", "for", "in", "do", "done", "while", "case", "esac", "function", "[[", "]]"],
-        *["dockerd", "docker", "-H", "tcp://0.0.0.0:2375", "--tlsverify", "--config-file", "/etc/docker/daemon.json", "hosts", "eval", "sh", "-c", "sed", "-i"],
-        *["s|fd://|tcp://1|", "echo", "cat", "tee", "jq", ".hosts=[]", "base64", "-d", "printf", "%s", "export", "OPTS=", "$OPTS", "${OPTS:-x}", "${OPTS//a/b}", "$@", "$1"],
-        *["systemctl", "restart", "ExecStart=", "[Service]", "ListenStream=2375", "python3", "socat", "run", "-p", "2375:2375", "docker:dind", "-----BEGIN"],
-        *["#cloud-config", "runcmd:", "write_files:", "path:", "content:", "encoding:", "gz+b64", "!!binary", "&a", "*a", "<<:", "{{", "}}", "{%", "%}", "MIME-Version:", "1.0"],
+        *[
+            "$(",
+            "${",
+            "$((",
+            "))",
+            "<<",
+            "<<-",
+            "<<EOF",
+            "EOF",
+            ">>",
+            ">|",
+            "&&",
+            "||",
+            ";;",
+            "if",
+            "then",
+            "else",
+            "fi",
+            "for",
+            "in",
+            "do",
+            "done",
+            "while",
+            "case",
+            "esac",
+            "function",
+            "[[",
+            "]]",
+        ],
+        *[
+            "dockerd",
+            "docker",
+            "-H",
+            "tcp://0.0.0.0:2375",
+            "--tlsverify",
+            "--config-file",
+            "/etc/docker/daemon.json",
+            "hosts",
+            "eval",
+            "sh",
+            "-c",
+            "sed",
+            "-i",
+        ],
+        *[
+            "s|fd://|tcp://1|",
+            "echo",
+            "cat",
+            "tee",
+            "jq",
+            ".hosts=[]",
+            "base64",
+            "-d",
+            "printf",
+            "%s",
+            "export",
+            "OPTS=",
+            "$OPTS",
+            "${OPTS:-x}",
+            "${OPTS//a/b}",
+            "$@",
+            "$1",
+        ],
+        *[
+            "systemctl",
+            "restart",
+            "ExecStart=",
+            "[Service]",
+            "ListenStream=2375",
+            "python3",
+            "socat",
+            "run",
+            "-p",
+            "2375:2375",
+            "docker:dind",
+            "-----BEGIN",
+        ],
+        *[
+            "#cloud-config",
+            "runcmd:",
+            "write_files:",
+            "path:",
+            "content:",
+            "encoding:",
+            "gz+b64",
+            "!!binary",
+            "&a",
+            "*a",
+            "<<:",
+            "{{",
+            "}}",
+            "{%",
+            "%}",
+            "MIME-Version:",
+            "1.0",
+        ],
         "\n- ",
         "\n  ",
         "#!/bin/sh\n",
@@ -266,7 +372,12 @@ def consistent(judged: BootJudgement) -> None:
     assert all(each.where for each in judged.listeners)
 
 
-@given(st.text() | st.binary() | st.lists(FRAGMENTS, max_size=60).map("".join) | st.lists(FRAGMENTS, max_size=60).map(" ".join))
+@given(
+    st.text()
+    | st.binary()
+    | st.lists(FRAGMENTS, max_size=60).map("".join)
+    | st.lists(FRAGMENTS, max_size=60).map(" ".join)
+)
 @example("\ud800")
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=300)
 def test_any_user_data_gets_a_judgement(data: str | bytes) -> None:

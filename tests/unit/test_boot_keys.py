@@ -1,5 +1,7 @@
 """Private keys in user-data are found wherever they stand, and never shown."""
 
+# ruff: noqa: E501 - a row of a table is a line
+
 import base64
 import gzip
 import json
@@ -25,7 +27,11 @@ ED = ed25519.Ed25519PrivateKey.generate()
 SECRET = BestAvailableEncryption(b"secret")
 
 
-def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, form: PrivateFormat, secret: bool = False) -> str:
+def pem(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey,
+    form: PrivateFormat,
+    secret: bool = False,
+) -> str:
     return key.private_bytes(Encoding.PEM, form, SECRET if secret else NoEncryption()).decode()
 
 
@@ -94,7 +100,11 @@ def assert_hidden(data: str, shown: str) -> None:
     assert "-----BEGIN" not in shown
 
 
-CERTIFICATE = "-----BEGIN CERTIFICATE-----\n" + "MIIBszCCAVmgAwIBAgIUQ0h8bE1hYWFhYWFhYWFhYWFhYWEwCgYIKoZIzj0EAwIw\n" * 6 + "-----END CERTIFICATE-----\n"
+CERTIFICATE = (
+    "-----BEGIN CERTIFICATE-----\n"
+    + "MIIBszCCAVmgAwIBAgIUQ0h8bE1hYWFhYWFhYWFhYWFhYWEwCgYIKoZIzj0EAwIw\n" * 6
+    + "-----END CERTIFICATE-----\n"
+)
 HARMLESS = [
     ("a certificate", files(content=CERTIFICATE)),
     ("a certificate in base64", files(content=b64(CERTIFICATE), encoding="b64")),

@@ -18,9 +18,7 @@ def cloud_config(reading: Reading, tree: yamltree.Tree, label: str) -> None:
     prefix = f"{label}, " if label else ""
     if tree.problem:
         reading.unread.append(f"{label or 'the user-data'}: {tree.problem}")
-    if not isinstance(tree.value, Mapping):
-        return
-    config = cast(Mapping[str, Any], tree.value)
+    config = yamltree.mapping(tree)
     for key in ("write_files", "write-files"):
         for number, entry in enumerate(items(config.get(key)), 1):
             if isinstance(entry, Mapping):
@@ -29,15 +27,10 @@ def cloud_config(reading: Reading, tree: yamltree.Tree, label: str) -> None:
         _commands(reading, config.get(key), phase, prefix + key)
     snap = config.get("snap")
     if isinstance(snap, Mapping):
-        commands = cast(Mapping[str, Any], snap).get("commands")
-        listed: Any = (
-            list(cast(Mapping[str, Any], commands).values()) if isinstance(commands, Mapping) else commands
-        )
-        as_snap = [
-            ["snap", *each] if isinstance(each, list) and each[:1] != ["snap"] else each
-            for each in items(listed)
-        ]
-        _commands(reading, as_snap, Phase.PACKAGES, prefix + "snap")
+        commands: Any = cast(Mapping[str, Any], snap).get("commands")
+        if isinstance(commands, Mapping):
+            commands = list(cast(Mapping[str, Any], commands).values())
+        _commands(reading, [_of_snap(each) for each in items(commands)], Phase.PACKAGES, prefix + "snap")
     names = _package_names(config.get("packages"))
     if names:
         reading.steps.append((Phase.PACKAGES, InstallPackages(tuple(names), prefix + "packages")))
@@ -49,6 +42,14 @@ def cloud_config(reading: Reading, tree: yamltree.Tree, label: str) -> None:
             reading.unread.append(f"{prefix}{key}: what it sets up is not in the user-data")
     for where, text in yamltree.texts(config):
         reading.texts.append((prefix + where, text))
+
+
+def _of_snap(command: Any) -> Any:
+    # A list may leave the program's name out.
+    if not isinstance(command, list):
+        return command
+    words = cast(list[Any], command)
+    return words if words[:1] == ["snap"] else ["snap", *words]
 
 
 def items(value: Any) -> list[Any]:
@@ -173,9 +174,7 @@ def ignition(reading: Reading, tree: yamltree.Tree, label: str) -> None:
     prefix = f"{label}, " if label else ""
     if tree.problem:
         reading.unread.append(f"{label or 'the user-data'}: {tree.problem}")
-    if not isinstance(tree.value, Mapping):
-        return
-    config = cast(Mapping[str, Any], tree.value)
+    config = yamltree.mapping(tree)
     if re.search(r"['\"](?:merge|replace)['\"]: [\[{][^\]}]", str(config.get("ignition"))[:4096]):
         reading.unread.append(f"{prefix}ignition: further configuration comes from other addresses")
     storage = config.get("storage")
@@ -188,7 +187,9 @@ def ignition(reading: Reading, tree: yamltree.Tree, label: str) -> None:
                 (each, True) for each in items(entry.get("append"))
             ]
             for content, append in contents:
-                _ignition_file(reading, path, content, append, f"{prefix}storage.files {path}")
+                if isinstance(content, Mapping):
+                    given = cast(Mapping[str, Any], content)
+                    _ignition_file(reading, path, given, append, f"{prefix}storage.files {path}")
     systemd = config.get("systemd")
     if isinstance(systemd, Mapping):
         _units(reading, cast(Mapping[str, Any], systemd).get("units"), prefix + "systemd unit")
@@ -196,8 +197,7 @@ def ignition(reading: Reading, tree: yamltree.Tree, label: str) -> None:
         reading.texts.append((prefix + where, text))
 
 
-def _ignition_file(reading: Reading, path: str, content: Any, append: bool, where: str) -> None:
-    entry = cast(Mapping[str, Any], content) if isinstance(content, Mapping) else {}
+def _ignition_file(reading: Reading, path: str, entry: Mapping[str, Any], append: bool, where: str) -> None:
     source = str(entry.get("source") or "")
     data = str(entry.get("inline") or "").encode("utf-8", "replace")
     if source.lower().startswith("data:"):

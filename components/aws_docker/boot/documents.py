@@ -1,7 +1,7 @@
 """Reads the formats of user-data into files and scripts, in the order in which a machine gets to them.
 
-Base64 and gzip around the whole, MIME, cloud-config and its relatives, shell scripts, Ignition, PowerShell (cloud-init's
-"User-data formats"; Ignition's specification). What files and scripts mean is for others. What cannot be read is said.
+Base64 and gzip around the whole, MIME, cloud-config's relatives, shell scripts, PowerShell (cloud-init's "User-data
+formats"). What files and scripts mean is for others. What cannot be read is said.
 """
 
 import json
@@ -230,7 +230,8 @@ def _part(reading: Reading, part: Message, number: int, depth: int) -> None:
 
 
 _HARMLESS = re.compile(
-    r"\s*-?\s*(?:v1[._]\w|ds[._]meta_data|ds\.|instance_id|local_hostname|region|availability_zone|cloud_name|platform|public_)[\w.\-\[\]'\" |]*"
+    r"\s*-?\s*(?:v1[._]\w|ds[._]meta_data|ds\.|instance_id|local_hostname|region|availability_zone|cloud_name|platform"
+    r"|public_)[\w.\-\[\]'\" |]*"
 )
 
 

@@ -1,6 +1,6 @@
-"""What edits in place make of files: sed on units and defaults files, jq on daemon.json, one-liners in other languages.
+"""What edits in place make of files: sed on units and defaults files, jq on daemon.json, programs in other languages.
 
-Where an edit cannot be followed exactly, what it puts in is kept: a listener in a replacement is a listener in the file.
+Where an edit cannot be followed exactly, what it puts in is kept: a listener in a replacement is one in the file.
 """
 
 import json
@@ -352,7 +352,7 @@ def _plain(text: str) -> str:
 
 
 def jq(argv: Sequence[str], text: str | None) -> str:
-    """What a jq filter makes of a document: sets, sums and merges of literals; of others, the listeners that it names."""
+    """What a jq filter makes of a document: sets, sums and merges of literals; of others, the listeners they name."""
     words: list[str] = []
     variables: dict[str, Any] = {}
     rest = list(argv)
@@ -367,7 +367,7 @@ def jq(argv: Sequence[str], text: str | None) -> str:
             words.append(word)
     if not words:
         return text or ""
-    start = _json(text) if text else {}
+    start: Any = _json(text) if text else {}
     document: dict[str, Any] = dict(cast(dict[str, Any], start)) if isinstance(start, dict) else {}
     for step in _split(words[0], "|"):
         step = step.strip()

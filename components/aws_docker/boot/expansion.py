@@ -188,6 +188,8 @@ def _operation(shell: "Shell", name: str, values: list[str] | None, operation: s
             return given() if values else [""]
         case ":?" | "?":
             return values if values is not None else [f"${{{name}}}"]
+        case _:
+            pass
     if values is None:
         return [f"${{{name}}}"]
     match operator:
@@ -235,18 +237,21 @@ _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
 def _braces(text: str) -> list[str]:
     if "{" not in text:
         return [text]
-    texts = [text]
+    made = [text]
     for _ in range(4):
-        found = _BRACES.search(texts[0])
-        if not found:
+        if not _BRACES.search(made[0]):
             break
-        texts = [
-            each[: inner.start()] + choice + each[inner.end() :]
-            for each in texts
-            if (inner := _BRACES.search(each))
-            for choice in inner[1].split(",")[:20]
-        ][:60]
-    return texts
+        wider: list[str] = []
+        for each in made:
+            if found := _BRACES.search(each):
+                wider += [
+                    each[: found.start()] + choice + each[found.end() :]
+                    for choice in found[1].split(",")[:20]
+                ]
+            else:
+                wider.append(each)
+        made = wider[:60]
+    return made
 
 
 def _arithmetic(text: str, variables: dict[str, list[str]]) -> str:

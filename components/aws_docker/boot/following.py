@@ -1,8 +1,8 @@
 """Follows the steps of user-data on a machine, and judges each Docker daemon that is started on the way.
 
-Each time something may start Docker, the daemon is judged as it then stands: its unit with drop-ins, environment files and
-daemon.json together. daemon.py says what they expose. Beside dockerd, what opens its socket to a network is looked for
-(forwarders.py), and files that something runs or reads later (cron, Compose, rc.local).
+Each time something may start Docker, the daemon is judged as it then stands: its unit with drop-ins, environment files
+and daemon.json together. daemon.py says what they expose. Beside dockerd, what opens its socket to a network is looked
+for (forwarders.py), and files that something runs or reads later (cron, Compose, rc.local).
 """
 
 import json
@@ -320,6 +320,7 @@ class Following:
         """Judges what the units on the machine would start now."""
         if self.judging_units or self.judged == self.machine.changes:
             return
+        self.machine.step(100)
         self.judging_units = True
         try:
             for each in list(services.started(self.machine)):
@@ -391,7 +392,8 @@ class Following:
         ):
             self.compose(content)
         elif name.endswith(".toml") and "containerd" in path:
-            self.containerd(content)
+            for listener in forwarders.containerd(text):
+                self.found(where, listener)
         elif _CRON.fullmatch(path):
             lines = re.sub(
                 r"(?m)^\s*(?:@\w+|(?:\S+\s+){4}\S+)\s+(?:(?:root|ubuntu|ec2-user|admin)\s+)?", "", text
@@ -431,28 +433,6 @@ class Following:
         for container in forwarders.compose(tree.value, {}):
             for listener in forwarders.container_listeners(container):
                 self.found(content.where, listener)
-
-    def containerd(self, content: Content) -> None:
-        grpc = re.search(r"\[grpc\]([^\[]*)", content.text)
-        address = re.search(
-            r"^\s*tcp_address\s*=\s*[\"']([^\"'\n]{1,200})[\"']", grpc[1] if grpc else "", re.M
-        )
-        if not address:
-            return
-        certified = grpc and re.search(r"^\s*tcp_tls_ca\s*=\s*[\"'][^\"']", grpc[1], re.M)
-        verdict = Verdict.MUTUAL_TLS if certified else Verdict.UNAUTHENTICATED
-        reason = (
-            "containerd asks clients for a certificate"
-            if certified
-            else "containerd checks nobody, so whoever connects is root"
-        )
-        host, _, port = address[1].rpartition(":")
-        self.found(
-            content.where,
-            forwarders.tcp(
-                host or "0.0.0.0", int(port) if re.fullmatch(r"[0-9]{1,5}", port) else None, verdict, reason
-            ),
-        )
 
 
 def _origin(listener: Listener, where: str, sources: Sequence[Content]) -> str:

@@ -1,6 +1,6 @@
 """What single programs in a script do, as far as it bears on files and on what is started in the end.
 
-Programs that pass text on (cat, sed, base64), that write files (tee, cp, jq), and that start others (sudo, env, bash -c).
+Here: shells and other interpreters, and what changes the shell itself. Others: starters.py, texttools.py, filetools.py.
 Any other program is handed to the shell's `start`, where judgement.py looks at it; what it prints is unknown.
 """
 

@@ -5,7 +5,7 @@ told from the script.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from . import edits
@@ -54,10 +54,10 @@ def _formatted(template: str, arguments: list[str]) -> str:
     while True:
         values = iter(rest[:takes])
 
-        def put_in(found: re.Match[str], values: "iter[str]" = values) -> str:  # type: ignore[valid-type]
+        def put_in(found: re.Match[str], values: Iterator[str] = values) -> str:
             if not found[1]:
                 return "%"
-            value = next(values, "")  # type: ignore[call-overload]
+            value = next(values, "")
             return unescape(value) if found[1] == "b" else value
 
         out.append(_FORMAT.sub(put_in, template))
