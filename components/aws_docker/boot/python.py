@@ -1,7 +1,7 @@
 """What a Python program in user-data writes and starts, as far as its literals tell.
 
-Read with `ast`, never run. Strings that are computed are not followed; a program that concerns Docker and yields nothing
-is said to be unread.
+Read with `ast`, never run. Strings that are computed are not followed; a program that concerns Docker and yields
+nothing is said to be unread.
 """
 
 import ast
@@ -56,9 +56,7 @@ def follow(shell: "Shell", text: str) -> None:
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.say(
-            f"{shell.where(shell.line)}: a Python program concerns Docker and cannot be followed"
-        )
+        shell.machine.say(f"{shell.place}: a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -85,10 +83,9 @@ class _Found:
                 self.assign(node.targets[0], self.value(node.value), daemon)
             elif isinstance(node, ast.Dict):
                 value = self.value(node)
-                if isinstance(value, dict) and any(
-                    str(key) in ("hosts", "tls", "tlsverify", "tlscacert") for key in value
-                ):
-                    daemon |= cast(dict[str, Any], value)
+                options = cast(dict[str, Any], value) if isinstance(value, dict) else {}
+                if {"hosts", "tls", "tlsverify", "tlscacert"} & set(options):
+                    daemon |= options
             elif (
                 isinstance(node, ast.Constant)
                 and isinstance(node.value, str)
@@ -124,10 +121,10 @@ class _Found:
             else ""
         )
         if name in _RUNS and node.args:
-            value = self.value(node.args[0])
+            value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
-                rest = [self.value(each) for each in node.args[1:]]
-                value = rest[0] if len(rest) == 1 and isinstance(rest[0], list) else rest
+                rest: list[Any] = [self.value(each) for each in node.args[1:]]
+                value = cast(list[Any], rest[0]) if len(rest) == 1 and isinstance(rest[0], list) else rest
             if isinstance(value, str):
                 self.follows(value)
                 self.shell.inner(value)

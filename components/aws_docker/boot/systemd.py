@@ -18,7 +18,7 @@ UNIT_DIRECTORIES: Final = (
     "/usr/lib/systemd/user",
 )
 _UNIT = re.compile(
-    r"(?P<directory>.*/(?:systemd/(?:system|user)(?:\.control|\.attached|-generators)?|systemd/transient|containers/systemd))"
+    r"(?P<directory>.*/(?:systemd/(?:system|user)(?:\.control|\.attached)?))"
     r"/(?P<unit>[^/]+\.(?:service|socket))(?:\.d/(?P<drop_in>[^/]+\.conf))?"
 )
 _ANY = re.compile(

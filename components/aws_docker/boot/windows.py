@@ -16,7 +16,8 @@ _PRINTED = re.compile(
     r"\s*(?:#|rem\s|::|@?echo\b|write-(?:host|output|verbose|information|warning|debug)\b)", re.I
 )
 _RUNS = re.compile(
-    r"dockerd|(?:install-\w+|start-service|restart-service|net start|sc(?:\.exe)? (?:start|config))[^\n]{0,80}\bdocker|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
+    r"dockerd|(?:install-\w+|start-service|restart-service|net start|sc(?:\.exe)? (?:start|config))[^\n]{0,80}\bdocker"
+    r"|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
     re.I,
 )
 
