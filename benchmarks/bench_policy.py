@@ -319,7 +319,7 @@ def _theirs(checkov: Path, folder: Path) -> int:
 
 
 def _checkov() -> Path:
-    """The Python that Checkov is installed for, in the cache and apart from the project's; installed first if missing."""
+    """The Python that Checkov is installed for, apart from the project's; installed first if it is missing."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = base / "pulumi-aws-docker" / f"checkov-{CHECKOV}"
     if not folder.exists():

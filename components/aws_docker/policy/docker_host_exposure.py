@@ -24,7 +24,7 @@ from .findings import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings
 from .hosts import documents
 from .judging import network_findings
 from .reading.facts import Facts, Ingress
-from .rule import DOCS, deliver, guarded
+from .rule import deliver, guarded
 from .stack import Host, Index
 
 _NAME = "docker-host-exposure"
@@ -117,5 +117,4 @@ docker_host_exposure = StackValidationPolicy(
     severity=Severity.CRITICAL,
     remediation_steps="Delete or narrow the rule that the finding names, or take the listener away.",
     config_schema=PolicyConfigSchema({**TRUST_SCHEMA, **SCHEMA}),
-    url=DOCS + _NAME,
 )

@@ -24,7 +24,6 @@ from .reading.table import read
 
 Judge = Callable[[Facts, Settings], Iterable[Finding]]
 
-DOCS: Final = "https://github.com/pulumi-aws-docker/pulumi-aws-docker/blob/main/docs/policies.md#"
 _MOST: Final = 20
 """Findings of one resource that are reported one by one."""
 
@@ -77,7 +76,6 @@ def resource_rule(
         severity=severity,
         remediation_steps=remediation_steps,
         config_schema=PolicyConfigSchema({**(schema or {}), **SCHEMA}),
-        url=DOCS + name,
     )
 
 
