@@ -41,6 +41,8 @@ _DEFAULT_CONFIGURATION = re.compile(
     r".*/\.config/docker/daemon\.json|/var/snap/docker/[^/]+/config/daemon\.json|(?i:[a-z]:/programdata/docker/config/daemon\.json)|.*\$.*/daemon\.json"
 )
 _COMPOSE = re.compile(r"compose[^/]*\.ya?ml$")
+_MANAGERS: Final = names("systemctl service rc-service invoke-rc.d initctl rc-update update-rc.d chkconfig")
+_STARTS: Final = names("start restart --now reload reload-or-restart try-restart isolate daemon-reexec")
 _BRINGS_UP: Final = names(
     "start restart enable unmask --now reload reload-or-restart try-restart edit on add"
 )
@@ -128,28 +130,10 @@ class Following:
                 for word in argv
             ):
                 self.installed([base(word) for word in argv[1:]])
-        elif name in (
-            "systemctl",
-            "service",
-            "rc-service",
-            "invoke-rc.d",
-            "initctl",
-            "rc-update",
-            "update-rc.d",
-            "chkconfig",
-        ):
+        elif name in _MANAGERS:
             if any(re.fullmatch(r"docker(?:\.\w+)?", word) for word in argv[1:]) and _BRINGS_UP & set(argv):
                 self.machine.runs_docker = True
-            if {
-                "start",
-                "restart",
-                "--now",
-                "reload",
-                "reload-or-restart",
-                "try-restart",
-                "isolate",
-                "daemon-reexec",
-            } & set(argv):
+            if _STARTS & set(argv):
                 self.units()
         elif name in ("reboot", "shutdown", "init", "telinit", "docker.service", "docker"):
             self.units()
