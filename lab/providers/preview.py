@@ -5,22 +5,24 @@ the SDK's own types, where that SDK is installed (aws; aws-native is not), and n
 """
 
 import sys
+from importlib import metadata
 from typing import Any
 
 from pulumi.runtime.proto import plugin_pb2, provider_pb2
 
 from lab.providers import sdk
-from lab.providers.aws import compute, functions, identity, networks, security_groups
-from lab.providers.aws.api import Api
-from lab.providers.plugin import Inputs, Kind, Plugin, Refused, serve
+from lab.providers.plugin import Plugin, Refused, serve
 from lab.providers.values import UNKNOWN, from_struct, to_struct
+
+_NATIVE_VERSION = "1.84.0"  # whose schema the tests' resources follow
 
 
 class PreviewPlugin(Plugin):
     """Plans any resource of one package."""
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version="7.51.1" if self._name == "aws" else "1.84.0")
+        version = metadata.version("pulumi_aws") if self._name == "aws" else _NATIVE_VERSION
+        return plugin_pb2.PluginInfo(version=version)
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
@@ -56,15 +58,15 @@ def _token(urn: str) -> str:
 
 
 def main(name: str) -> None:
-    kinds: list[type[Kind]] = []
     if name == "aws":
+        # Each is a process of its own, and loads only what it serves.
+        from lab.providers.aws import compute, functions, identity, networks, security_groups
+        from lab.providers.aws.api import Api
+
         kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
-    configure = Api if name == "aws" else _unconfigured
-    serve(PreviewPlugin(name, kinds, functions.FUNCTIONS if name == "aws" else {}, configure))
-
-
-def _unconfigured(arguments: Inputs) -> None:
-    return None
+        serve(PreviewPlugin("aws", kinds, functions.FUNCTIONS, Api))
+    else:
+        serve(PreviewPlugin(name, [], {}, lambda _: None))
 
 
 if __name__ == "__main__":
