@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
-from google.protobuf import json_format, struct_pb2
 from pulumi.runtime.proto import analyzer_pb2
 from pulumi_policy import EnforcementLevel, Policy, Secret, proxy
 from pulumi_policy import policy as sdk
@@ -84,9 +83,7 @@ def analyze(
     level: EnforcementLevel | None = None,
 ) -> Outcome:
     """What policies say about one resource's inputs. `config` and `level` are set for each of them."""
-    request = analyzer_pb2.AnalyzeRequest(
-        type=type, properties=_struct(properties), urn=urn(type, name), name=name
-    )
+    request = _request(type, name, properties)
     return _outcome(_service(policies, config, level).Analyze(request, None))
 
 
@@ -105,12 +102,12 @@ def analyze_stack(
         depends = {key: [urns[name] for name in names] for key, names in each.depends.items()}
         resource = analyzer_pb2.AnalyzerResource(
             type=each.type,
-            properties=_struct(each.properties),
             urn=each.urn,
             name=each.name,
             parent=urns[each.parent] if each.parent else "",
             dependencies=sorted({target for targets in depends.values() for target in targets}),
         )
+        resource.properties.update(_marked(each.properties))
         for key, targets in depends.items():
             resource.propertyDependencies[key].urns.extend(targets)
         sent.append(resource)
@@ -126,14 +123,12 @@ def remediate(
     config: Mapping[str, Any] | None = None,
 ) -> dict[str, Any] | None:
     """The inputs as a policy changes them, secrets and unknowns included; None where it changes nothing."""
-    request = analyzer_pb2.AnalyzeRequest(
-        type=type, properties=_struct(properties), urn=urn(type, "resource"), name="resource"
-    )
+    request = _request(type, "resource", properties)
     answer = _service(policy, config, EnforcementLevel.REMEDIATE).Remediate(request, None)
     for each in answer.remediations:
         if each.diagnostic:
             raise AssertionError(each.diagnostic)
-        return cast(dict[str, Any], _plain(json_format.MessageToDict(each.properties)))
+        return cast(dict[str, Any], _plain(each.properties))
     return None
 
 
@@ -163,10 +158,10 @@ def _outcome(response: Any) -> Outcome:
     )
 
 
-def _struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
-    struct = struct_pb2.Struct()
-    struct.update(_marked(properties))
-    return struct
+def _request(token: str, name: str, properties: Mapping[str, Any]) -> analyzer_pb2.AnalyzeRequest:
+    request = analyzer_pb2.AnalyzeRequest(type=token, urn=urn(token, name), name=name)
+    request.properties.update(_marked(properties))
+    return request
 
 
 def _marked(value: Any) -> Any:
@@ -180,11 +175,12 @@ def _marked(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        items = cast(dict[str, Any], value)
-        if items.get(SPECIAL_SIG_KEY) == SPECIAL_SECRET_SIG:
+    # Of protobuf's Struct and ListValue, which are a Mapping and a Sequence.
+    if isinstance(value, Mapping):
+        items = cast(Mapping[str, Any], value)
+        if SPECIAL_SIG_KEY in items and items[SPECIAL_SIG_KEY] == SPECIAL_SECRET_SIG:
             return Secret(_plain(items["value"]))
-        return {name: _plain(each) for name, each in items.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in cast(list[Any], value)]
+        return {name: _plain(items[name]) for name in items}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(each) for each in cast(Sequence[Any], value)]
     return value
