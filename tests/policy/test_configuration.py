@@ -133,6 +133,27 @@ def test_what_is_certain_is_reported_beside_what_is_not_known() -> None:
     assert "ingress[2]" not in outcome.text  # whatever it begins with, it ends at 80
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "level"),
+    [
+        (UNKNOWN, 3000, "advisory"),
+        (2000, UNKNOWN, "advisory"),
+        (UNKNOWN, UNKNOWN, "advisory"),
+        # EC2 takes no range that ends before it begins, so the end that is known is in it.
+        (2375, UNKNOWN, "mandatory"),
+        (UNKNOWN, 2375, "mandatory"),
+        (UNKNOWN, 2374, None),
+        (2376, UNKNOWN, None),
+    ],
+)
+def test_a_port_that_is_not_known_is_judged_by_the_one_that_is(
+    first: Any, last: Any, level: str | None
+) -> None:
+    properties = inline(fromPort=first, toPort=last, cidrBlocks=WORLD)
+    outcome = analyze(docker_no_2375, GROUP, properties)
+    assert [each.level for each in outcome.violations] == ([level] if level else [])
+
+
 def test_an_unknown_source_of_2375_is_a_violation_already() -> None:
     for properties in (vpc_rule(cidrIpv4=UNKNOWN), vpc_rule(referencedSecurityGroupId=UNKNOWN)):
         assert analyze(docker_no_2375, VPC_RULE, properties).at("mandatory")

@@ -1,6 +1,6 @@
 """Reads load balancers: the ports at which they listen, and those to which they forward.
 
-Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP too; UDP, QUIC, GENEVE and Lambda targets are not.
+Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP too; UDP, QUIC and GENEVE are not, and Lambda targets have no port.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,6 @@ def listener(resource: Value, facts: Facts) -> None:
 
 def target_group(resource: Value, facts: Facts) -> None:
     """A target group of a load balancer or of VPC Lattice, with the targets that stand in it."""
-    kind = resource["targetType"].text or resource["type"].text or ""
-    if kind.lower() == "lambda":
-        return
     _port(resource, resource["port"], "forwards to", facts)
     for target in _items(resource["targets"], facts):
         _port(resource, target["port"], "forwards to", facts)
