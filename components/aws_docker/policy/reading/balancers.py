@@ -1,6 +1,6 @@
 """Reads load balancers: the ports at which they listen, and those to which they forward.
 
-Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP too; UDP, QUIC and GENEVE are not, and Lambda targets have no port.
+Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP; UDP, QUIC and GENEVE are not, and Lambda targets have no port.
 """
 
 from collections.abc import Iterator
