@@ -253,6 +253,12 @@ def test_nothing_takes_long_or_fails(data: str | bytes) -> None:
     assert time.process_time() - started < 5
 
 
+def test_what_stands_on_the_machine_is_judged_even_where_its_script_is_too_long() -> None:
+    judged = judge(f"#!/bin/sh\necho 'OPTIONS=-H{ANY}' > /etc/sysconfig/docker\n" + "true\n" * 30_000)
+    assert judged.unsafe
+    assert any("too much" in each for each in judged.unread)
+
+
 FRAGMENTS = st.sampled_from(
     [
         *"$(){}[]'\"`\\|&;<>#*?!=:/-@~%^+, \n\t\r\0",

@@ -112,6 +112,7 @@ HARMLESS = [
     ("an authorised key", "#cloud-config\nssh_authorized_keys:\n- ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ4aGVsbG93b3JsZA me\n"),
     ("a placeholder", files(content="-----BEGIN PRIVATE KEY-----\n<the key goes here>\n-----END PRIVATE KEY-----\n")),
     ("dots", files(content="-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----\n")),
+    ("the start of a key", files(content="-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA...\n-----END RSA PRIVATE KEY-----\n")),
     ("a search", "#!/bin/sh\ngrep -rl -- '-----BEGIN RSA PRIVATE KEY-----' /home && exit 1\nopenssl ecparam -genkey -out /etc/k\n"),
     ("a header in a message", "#!/bin/sh\necho 'no -----BEGIN PRIVATE KEY----- may stand in user-data'\n"),
     ("a key fetched", "#!/bin/sh\naws ssm get-parameter --name /k --with-decryption --query Parameter.Value > /etc/k\n"),

@@ -123,6 +123,7 @@ VIOLATIONS: list[tuple[str, str, list[tuple[str, str]]]] = [
     ("after &&", sh("true && dockerd -H tcp://0.0.0.0:2375"), [(ANY, OPEN)]),
     ("after ||", sh("systemctl start docker || dockerd -H tcp://0.0.0.0:2375"), [(ANY, OPEN)]),
     ("after an exit that may not happen", sh("[ -x /bin/x ] && exit 1", "dockerd -H tcp://0.0.0.0:2375"), [(ANY, OPEN)]),
+    ("after an exit in a branch", sh("if [ -f /x ]; then exit 0; fi", "up() { exit 0; }", "(exit 0)", "dockerd -H tcp://0.0.0.0:2375"), [(ANY, OPEN)]),
     ("a variable", sh('OPTS="-H fd:// -H tcp://0.0.0.0:2375"', "dockerd $OPTS"), [(ANY, OPEN)]),
     ("a variable for the port", sh("PORT=2375; dockerd -H tcp://0.0.0.0:$PORT"), [(ANY, OPEN)]),
     ("a default", sh("dockerd -H tcp://${BIND:-0.0.0.0}:${PORT:-2375}"), [(ANY, OPEN)]),

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 
 from ..daemon import Listener, Verdict, config_file, exposure
 from . import edits, forwarders, own, services, windows, yamltree
-from .machine import DOCUMENTATION, FETCHED_INSTALLER, UNKNOWN, Content, Machine, base, names
+from .machine import DOCUMENTATION, FETCHED_INSTALLER, UNKNOWN, Budget, Content, Machine, base, names
 from .shell import Shell
 from .steps import InstallPackages, Reading, RunScript, WriteFile
 
@@ -41,6 +41,13 @@ _DEFAULT_CONFIGURATION = re.compile(
     r".*/\.config/docker/daemon\.json|/var/snap/docker/[^/]+/config/daemon\.json|(?i:[a-z]:/programdata/docker/config/daemon\.json)|.*\$.*/daemon\.json"
 )
 _COMPOSE = re.compile(r"compose[^/]*\.ya?ml$")
+# Options of docker itself and of docker-compose that take a value.
+_CLIENT_OPTIONS: Final = names(
+    "-H --host -c --context --config -l --log-level -g --graph -p --project-name -f --file --env-file -G -s -b "
+    "--tlscacert --tlscert --tlskey"
+)
+_FORWARDERS: Final = names("| socat nc ncat netcat ssh autossh systemd-socket-activate")
+_INSTALL: Final = names("install add -S -i -U -Sy -Syu localinstall reinstall start restart")
 _MANAGERS: Final = names("systemctl service rc-service invoke-rc.d initctl rc-update update-rc.d chkconfig")
 _STARTS: Final = names("start restart --now reload reload-or-restart try-restart isolate daemon-reexec")
 _BRINGS_UP: Final = names(
@@ -60,7 +67,6 @@ class Following:
     # --- Following ---
 
     def follow(self, reading: Reading) -> None:
-        shells: dict[str, Shell] = {}
         for step in reading.in_order():
             if isinstance(step, WriteFile):
                 self.machine.write(self.machine.path(step.path), step.content, step.where, append=step.append)
@@ -70,9 +76,17 @@ class Following:
                 self.windows(step)
             else:
                 self.script(step)
-        del shells
         self.units()
         self.files()
+
+    def give_up(self) -> None:
+        """Judges what stands on the machine where the steps were too many to follow to their end."""
+        self.machine.steps = self.machine.size = 0
+        try:
+            self.units()
+            self.files()
+        except Budget:
+            pass  # it was said already
 
     def script(self, step: RunScript) -> None:
         first = step.text.lstrip("\ufeff \t\r\n").partition("\n")[0]
@@ -112,41 +126,16 @@ class Following:
         elif name == "docker-installer":
             self.installed(["docker-ce"])
         elif name in _INSTALLERS:
-            if any(
-                word
-                in (
-                    "install",
-                    "add",
-                    "-S",
-                    "-i",
-                    "-U",
-                    "-Sy",
-                    "-Syu",
-                    "localinstall",
-                    "reinstall",
-                    "start",
-                    "restart",
-                )
-                for word in argv
-            ):
+            if _INSTALL & set(argv):
                 self.installed([base(word) for word in argv[1:]])
         elif name in _MANAGERS:
             if any(re.fullmatch(r"docker(?:\.\w+)?", word) for word in argv[1:]) and _BRINGS_UP & set(argv):
                 self.machine.runs_docker = True
             if _STARTS & set(argv):
                 self.units()
-        elif name in ("reboot", "shutdown", "init", "telinit", "docker.service", "docker"):
+        elif name in ("reboot", "shutdown", "init", "telinit"):
             self.units()
-        elif name == "crontab" or name in (
-            "|",
-            "socat",
-            "nc",
-            "ncat",
-            "netcat",
-            "ssh",
-            "autossh",
-            "systemd-socket-activate",
-        ):
+        elif name in _FORWARDERS:
             for listener in forwarders.program(name, argv):
                 self.found(where, listener)
         else:
@@ -181,35 +170,7 @@ class Following:
                 daemon = True
                 flags.pop()
                 continue
-            if (
-                not separator
-                and (
-                    name
-                    in (
-                        "-H",
-                        "--host",
-                        "-c",
-                        "--context",
-                        "--config",
-                        "-l",
-                        "--log-level",
-                        "-g",
-                        "--graph",
-                        "-p",
-                        "-f",
-                        "--file",
-                        "--project-name",
-                        "--env-file",
-                        "-G",
-                        "-s",
-                        "-b",
-                        "--tlscacert",
-                        "--tlscert",
-                        "--tlskey",
-                    )
-                )
-                and rest
-            ):
+            if not separator and name in _CLIENT_OPTIONS and rest:
                 value = rest.pop(0)
                 flags.append(value)
             if name in ("-H", "--host") or word.startswith("-H"):
@@ -229,11 +190,8 @@ class Following:
         if verb == "container" and rest[1:]:
             rest = rest[1:]
             verb = rest[0]
-        composes = "compose" in (verb, base(argv[0]).removeprefix("docker-")) and {
-            "up",
-            "start",
-            "run",
-        } & set(rest)
+        compose = "compose" in (verb, base(argv[0]).removeprefix("docker-"))
+        composes = compose and {"up", "start", "run"} & set(rest)
         if composes and not remote and not any(_COMPOSE.search(path) for path in self.machine.files):
             self.machine.say(f"{where}: the Compose file is not in the user-data")
         if verb in ("run", "create"):
@@ -255,6 +213,7 @@ class Following:
         given: Mapping[str, Any] | None = None,
     ) -> None:
         """Judges a dockerd that is started with these words, with each configuration file that it may find."""
+        self.machine.step(len(argv))
         path = config_file(argv)
         contents = self.machine.read(self.machine.path(path))
         if not contents and base(argv[0]) == "dockerd-rootless.sh":

@@ -61,6 +61,7 @@ def judge(user_data: str | bytes) -> BootJudgement:
         following.follow(reading)
     except Budget:
         machine.say("the user-data does too much to follow to its end")
+        following.give_up()
     except RecursionError:
         machine.say("the user-data is nested too deeply to read")
     for where, text in reading.texts:

@@ -63,7 +63,7 @@ class Shell:
         if self.depth > MAX_DEPTH // 2:
             self.machine.say(f"{self.place}: scripts inside scripts, too deep to follow")
             return UNKNOWN
-        self.machine.step(1 + len(text) // 50)
+        self.machine.step(1 + len(text) // 20)
         self.depth += 1
         try:
             parsed = parse(text)
