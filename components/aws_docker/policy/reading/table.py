@@ -116,6 +116,8 @@ def _described(short: str, properties: Any, facts: Facts) -> None:
     for found in described(short, Value(properties)):
         if isinstance(found, Doubt):
             _unread(facts, None, found)
+        elif found.type in _READERS and found.value.doubt:
+            _unread(facts, found.type, found.value.doubt)
         elif reader := _READERS.get(found.type):
             _guarded(facts, found.type, found.value, lambda r=reader, v=found.value: r(v, facts))
 

@@ -17,6 +17,7 @@ _MOST: Final = 1_048_576
 """Bytes of a template that are read: CloudFormation itself takes no more."""
 _COMPUTED: Final = Unknown("is computed by CloudFormation and cannot be read here", final=True)
 _DEEPEST: Final = 60
+_MOST_VALUES: Final = 100_000
 
 
 class Described(NamedTuple):
@@ -46,10 +47,10 @@ def _one(name: Value, properties: Value) -> Iterator[Described | Doubt]:
     if token is None:
         return
     parsed = _parsed(properties)
-    if isinstance(parsed, Doubt):
-        yield parsed
+    if parsed.doubt:
+        yield parsed.doubt
     else:
-        yield Described(token, Value(_native(parsed, {}), properties.where))
+        yield Described(token, Value(_Translation({}).of(parsed), properties.where))
 
 
 def _template(resource: Value) -> Iterator[Described | Doubt]:
@@ -58,26 +59,25 @@ def _template(resource: Value) -> Iterator[Described | Doubt]:
         yield Doubt(url.where, "names a template that cannot be read here", final=True)
     if body.absent:
         return
-    if body.doubt:
-        yield body.doubt
+    parsed = body if body.doubt else _parsed(body)
+    resources = parsed["Resources"]
+    if resources.doubt:
+        yield resources.doubt
         return
-    parsed = _parsed(body)
-    resources = cast(Any, parsed).get("Resources") if isinstance(parsed, Mapping) else None
-    if isinstance(parsed, Doubt) or not isinstance(resources, Mapping):
-        yield parsed if isinstance(parsed, Doubt) else Doubt(body.where, "holds no Resources", final=True)
-        return
-    parameters = _parameters(cast(Any, parsed).get("Parameters"), resource["parameters"])
-    for name, described_resource in cast(Mapping[str, Any], resources).items():
-        where = f"{body.where}.Resources.{name}"
-        if not isinstance(described_resource, Mapping):
-            yield Doubt(where, "is not a map", final=True)
+    if resources.absent:
+        yield Doubt(body.where, "holds no Resources", final=True)
+    translation = _Translation(_parameters(parsed["Parameters"], resource["parameters"]))
+    for name in resources.names():
+        inner = resources[name]
+        kind = inner["Type"]
+        if doubt := inner.doubt or kind.doubt:
+            yield doubt
             continue
-        inner = cast(Mapping[str, Any], described_resource)
-        token = _token(str(inner.get("Type")))
+        token = _token(str(kind.raw))
         if token == "aws-native:cloudformation:Stack":  # noqa: S105
-            yield Doubt(where, "is a nested stack whose template cannot be read here", final=True)
+            yield Doubt(inner.where, "is a nested stack whose template cannot be read here", final=True)
         elif token is not None:
-            yield Described(token, Value(_native(inner.get("Properties"), parameters), where))
+            yield Described(token, Value(translation.of(inner["Properties"]), inner.where))
 
 
 def _token(name: str) -> str | None:
@@ -87,19 +87,20 @@ def _token(name: str) -> str | None:
     return f"aws-native:{parts[1].lower()}:{parts[2]}"
 
 
-def _parsed(value: Value) -> Any:
+def _parsed(value: Value) -> Value:
+    """What a text holds, JSON or YAML; a map as it is. Unknown where it cannot be read."""
     if not isinstance(value.raw, str):
-        return value.raw
+        return value
     if len(value.raw.encode("utf-8", "surrogatepass")) > _MOST:
-        return Doubt(value.where, f"is longer than {_MOST:,} bytes, and was not read", final=True)
+        return Value(Unknown(f"is longer than {_MOST:,} bytes, and was not read", final=True), value.where)
     try:
-        return json.loads(value.raw)
+        return Value(json.loads(value.raw), value.where)
     except (ValueError, RecursionError):
         pass
     try:
-        return yaml.load(value.raw, _Loader)  # noqa: S506 (a safe loader)
+        return Value(yaml.load(value.raw, _Loader), value.where)  # noqa: S506 (a safe loader)
     except (yaml.YAMLError, ValueError, RecursionError):
-        return Doubt(value.where, "is neither JSON nor YAML", final=True)
+        return Value(Unknown("is neither JSON nor YAML", final=True), value.where)
 
 
 class _Loader(yaml.SafeLoader):
@@ -118,34 +119,40 @@ def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[st
 _Loader.add_multi_constructor("!", _short_tag)  # pyright: ignore[reportUnknownMemberType]
 
 
-def _parameters(declared: Any, given: Value) -> dict[str, Any]:
+def _parameters(declared: Value, given: Value) -> dict[str, Any]:
     """What a template's parameters come to: the stack's own value, or else the default."""
     values: dict[str, Any] = {}
-    if isinstance(declared, Mapping):
-        for name, parameter in cast(Mapping[str, Any], declared).items():
-            if isinstance(parameter, Mapping) and "Default" in parameter:
-                values[name] = cast(Any, parameter)["Default"]
+    for name in declared.names():
+        default = declared[name]["Default"]
+        if not default.absent:
+            values[name] = default.raw
     for name in given.names():
         values[name] = given[name].raw
     return values
 
 
-def _native(value: Any, parameters: Mapping[str, Any], depth: int = 0) -> Any:
-    """The properties as aws-native names them."""
-    if depth > _DEEPEST:
-        raise Malformed("the template is nested too deeply")
-    if isinstance(value, Mapping):
-        names = cast(Mapping[str, Any], value)
-        only = str(next(iter(names))) if len(names) == 1 else ""
-        if only == "Ref" or only.startswith("Fn::"):
-            inner = names[only]
-            return _come_to(
-                only, inner if only == "Ref" else _native(inner, parameters, depth + 1), parameters
-            )
-        return {_small(str(name)): _native(names[name], parameters, depth + 1) for name in names}
-    if isinstance(value, list):
-        return [_native(each, parameters, depth + 1) for each in cast(list[Any], value)]
-    return value
+class _Translation:
+    """Turns CloudFormation's properties into aws-native's; each value on its own, so that none hides another."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = parameters
+        # A template may name one part many times over (YAML's aliases).
+        self._left = _MOST_VALUES
+
+    def of(self, value: Value, depth: int = 0) -> Any:
+        self._left -= 1
+        if depth > _DEEPEST or self._left < 0:
+            raise Malformed("it is nested too deeply, or holds too much, to be read")
+        if isinstance(value.raw, Mapping):
+            names = value.names()
+            if len(names) == 1 and names[0].startswith(("Ref", "Fn::")):
+                inner = value[names[0]]
+                come = inner.raw if names[0] == "Ref" else self.of(inner, depth + 1)
+                return come if isinstance(come, Unknown) else _come_to(names[0], come, self._parameters)
+            return {_small(name): self.of(value[name], depth + 1) for name in names}
+        if value.is_list:
+            return [self.of(each, depth + 1) for each in value.each()]
+        return value.raw
 
 
 def _come_to(function: str, value: Any, parameters: Mapping[str, Any]) -> Any:

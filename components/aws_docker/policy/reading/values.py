@@ -6,6 +6,7 @@ Maps and lists arrive as proxies that are neither dict nor list and raise on wha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, final
 
 from pulumi_policy import proxy
@@ -23,8 +24,9 @@ class Doubt(NamedTuple):
         return f"{self.where} {self.why}"
 
 
-class Unknown(NamedTuple):
-    """What stands for a value that cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What stands for a value that cannot be read. Not a tuple: it must not look like a list."""
 
     why: str
     final: bool
@@ -87,13 +89,17 @@ class Value:
                 yield item
 
     @property
+    def is_list(self) -> bool:
+        return _is_list(self.raw)
+
+    @property
     def absent(self) -> bool:
         return self.raw is None
 
     @property
     def doubt(self) -> Doubt | None:
         """Why it cannot be read; None where it can."""
-        return Doubt(self.where, *self.raw) if isinstance(self.raw, Unknown) else None
+        return Doubt(self.where, self.raw.why, self.raw.final) if isinstance(self.raw, Unknown) else None
 
     @property
     def scalar(self) -> str | float | None:
