@@ -1,0 +1,85 @@
+"""Decides what an instance's user-data makes a Docker daemon expose, and whether it holds private keys. Pure.
+
+documents.py reads the formats, following.py follows the steps on a machine, keys.py looks for keys; here it is put
+together. Left to others: what security groups and firewalls let through, what an image starts by itself, what scripts
+fetch.
+"""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from ..daemon import Listener
+from .documents import read
+from .following import Following
+from .keys import hide
+from .machine import Budget
+from .steps import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A listener, and where in the user-data it comes from."""
+
+    where: str
+    """Such as "runcmd, line 3", "write_files /etc/docker/daemon.json" or "part 2 (text/x-shellscript), line 7"."""
+    listener: Listener
+
+
+@dataclass(frozen=True, slots=True)
+class BootJudgement:
+    """What user-data makes of a machine, as far as Docker is concerned."""
+
+    runs_docker: bool
+    """Whether it installs, configures, starts or uses a Docker engine of the machine's own."""
+    listeners: tuple[Finding, ...]
+    """Everything that serves the Docker API beyond a Unix socket: safe or not, by dockerd or by something before it."""
+    unread: tuple[str, ...]
+    """What could not be read or decided, a sentence each."""
+    private_keys: tuple[str, ...]
+    """Where private keys stand."""
+
+    @property
+    def unsafe(self) -> tuple[Finding, ...]:
+        """The listeners that are not safe."""
+        return tuple(finding for finding in self.listeners if not finding.listener.safe)
+
+
+@lru_cache(maxsize=128)
+def judge(user_data: str | bytes) -> BootJudgement:
+    """What this user-data makes a Docker daemon expose.
+
+    Takes it as AWS or Pulumi hands it over: plain, in base64, compressed. Never raises; what it cannot read it says.
+    No part of a private key is in what it returns.
+    """
+    following = Following()
+    machine = following.machine
+    reading = Reading()
+    try:
+        reading = read(user_data)
+        for sentence in reading.unread:
+            machine.say(sentence)
+        following.follow(reading)
+    except Budget:
+        machine.say("the user-data does too much to follow to its end")
+        following.give_up()
+    except RecursionError:
+        machine.say("the user-data is nested too deeply to read")
+    for where, text in reading.texts:
+        machine.look_for_keys(text, where)
+    material = " ".join(machine.material)
+
+    def shown(text: str) -> str:
+        return hide(text, material)
+
+    findings: list[Finding] = []
+    for where, listener in following.findings.values():
+        address, reason = shown(listener.address), shown(listener.reason)
+        findings.append(
+            Finding(shown(where or "Docker's own unit"), replace(listener, address=address, reason=reason))
+        )
+    return BootJudgement(
+        machine.runs_docker or bool(findings),
+        tuple(findings),
+        tuple(dict.fromkeys(shown(sentence) for sentence in machine.unread)),
+        tuple(dict.fromkeys(shown(where) for where in machine.keys.values())),
+    )

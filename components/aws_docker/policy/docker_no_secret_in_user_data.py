@@ -1,0 +1,27 @@
+"""docker-no-secret-in-user-data: does a start-up document hold a private key, in any encoding?
+
+User-data is read by every process on the machine, and by everybody with ec2:DescribeInstanceAttribute.
+"""
+
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from .findings import Finding, Settings
+from .hosts import secret_findings
+from .reading.facts import Facts
+from .rule import resource_rule
+
+
+def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
+    return secret_findings(facts)
+
+
+docker_no_secret_in_user_data = resource_rule(
+    "docker-no-secret-in-user-data",
+    "No private key may stand in a start-up document: AWS shows it to whoever may describe the instance.",
+    _judge,
+    severity=Severity.HIGH,
+    remediation_steps="Put the key into Parameter Store (SecureString) or Secrets Manager, let the instance's role "
+    "read it, and make a new key: the old one is known.",
+)

@@ -1,0 +1,27 @@
+"""docker-no-unauthenticated-listener: does a start-up document make dockerd serve whoever connects, on any port?
+
+A port number proves nothing: 2376 without tlsverify is as open as 2375. What the document does is read by `boot`.
+"""
+
+from collections.abc import Iterator
+
+from pulumi_policy import Severity
+
+from .findings import Finding, Settings
+from .hosts import listener_findings
+from .reading.facts import Facts
+from .rule import resource_rule
+
+
+def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
+    return listener_findings(facts)
+
+
+docker_no_unauthenticated_listener = resource_rule(
+    "docker-no-unauthenticated-listener",
+    "No start-up document may make dockerd listen on TCP without checking client certificates, on whatever port.",
+    _judge,
+    severity=Severity.CRITICAL,
+    remediation_steps="Leave dockerd its Unix socket alone, or start it with --tlsverify, --tlscacert, --tlscert and "
+    "--tlskey on the same command line as -H.",
+)

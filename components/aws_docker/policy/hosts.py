@@ -1,0 +1,142 @@
+"""Judges what machines do at first boot, by `boot`: listeners, keys, and whether Docker runs there at all.
+
+A start-up document may hold secrets, so findings name the place in it, the port and a digest, and repeat nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+
+from ..boot import BootJudgement, judge
+from ..boot.documents import read
+from ..daemon import Listener, Verdict
+from .findings import Certainty, Finding, doubtful, violation
+from .reading.facts import Facts, Machine, UserData
+
+
+@lru_cache(maxsize=64)
+def judgement(text: str) -> BootJudgement:
+    """What a start-up document does. Remembered, since several policies ask about one document."""
+    return judge(text)
+
+
+@lru_cache(maxsize=64)
+def undecoded(text: str) -> tuple[str, ...]:
+    """What of a start-up document could not be decoded, and so not searched for keys."""
+    try:
+        return tuple(read(text).unread)
+    except RecursionError:
+        return ("the user-data is nested too deeply to read",)
+
+
+def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
+    """The start-up documents of a machine that are known."""
+    for document in machine.user_data:
+        if document.text is not None:
+            yield document, judgement(document.text)
+
+
+def runs_docker(machine: Machine) -> bool:
+    """Whether a machine is known to run Docker."""
+    return any(judged.runs_docker for _, judged in documents(machine))
+
+
+def listener_findings(facts: Facts) -> Iterator[Finding]:
+    """Every listener of dockerd that asks no certificate of a client, and what could not be read."""
+    for machine in facts.machines:
+        for document, judged in documents(machine):
+            for found in judged.listeners:
+                if not found.listener.safe:
+                    yield _listener(f"{_place(document)}, {found.where}", found.listener)
+            for sentence in judged.unread:
+                yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+        yield from _unknown(machine, "it may make dockerd listen without asking for client certificates")
+    yield from doubtful(
+        facts.unread_machines, ", so dockerd may listen without asking for client certificates"
+    )
+
+
+def secret_findings(facts: Facts) -> Iterator[Finding]:
+    """Every private key in a start-up document."""
+    for machine in facts.machines:
+        for document, judged in documents(machine):
+            for where in judged.private_keys:
+                yield violation(
+                    f"{_place(document)}, {where}, holds a private key, which every process on the machine and "
+                    "everybody with ec2:DescribeInstanceAttribute can read; deliver it by Parameter Store instead"
+                )
+            for sentence in undecoded(document.text or ""):
+                yield Finding(
+                    Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
+                )
+        yield from _unknown(machine, "it may hold a private key")
+    yield from doubtful(facts.unread_machines, ", so it may hold a private key")
+
+
+def metadata_findings(facts: Facts) -> Iterator[Finding]:
+    """Every machine that runs Docker and whose metadata service answers containers, or asks for no token."""
+    for machine in facts.machines:
+        lacking = _lacking(machine)
+        if not lacking:
+            continue
+        if runs_docker(machine):
+            yield from lacking
+        else:
+            yield from _unknown(machine, "it may run Docker, and " + "; ".join(each.text for each in lacking))
+    yield from doubtful(facts.unread_machines, ", so it may run Docker with an open metadata service")
+
+
+def _unknown(machine: Machine, consequence: str) -> Iterator[Finding]:
+    doubts = [document.doubt for document in machine.user_data if document.doubt]
+    return doubtful(doubts, f": {consequence}")
+
+
+def _lacking(machine: Machine) -> list[Finding]:
+    """What the metadata settings of a machine lack; nothing where they are as they should be."""
+    options = machine.metadata
+    if options is None or options.disabled:
+        return []
+    if not options.supported:
+        return [
+            violation(
+                f"{machine.where or 'the resource'} cannot require IMDSv2 of its instances; describe them in a "
+                "launch template with metadataOptions"
+            )
+        ]
+    if options.inherited:
+        text = f"{options.inherited} decides on the metadata service, and is judged where it is made"
+        return [Finding(Certainty.NOT_YET, text)]
+    lacking: list[Finding] = []
+    known = {doubt.where.rpartition(".")[2] for doubt in options.doubts}
+    if options.tokens != "required" and "httpTokens" not in known:
+        said = f"is {options.tokens!r}" if options.tokens else "is not set"
+        lacking.append(
+            violation(
+                f"{options.where}.httpTokens {said}: without IMDSv2, one forged request reads the role's keys"
+            )
+        )
+    if options.hop_limit not in (1, 1.0, "1") and "httpPutResponseHopLimit" not in known:
+        said = "is not set, and images set 2" if options.hop_limit is None else f"is {options.hop_limit:.9}"
+        lacking.append(
+            violation(
+                f"{options.where}.httpPutResponseHopLimit {said}: with more than 1, containers read the role's keys"
+            )
+        )
+    return lacking + list(doubtful(options.doubts, ": the metadata service may answer containers"))
+
+
+def _listener(place: str, listener: Listener) -> Finding:
+    at = "a port that cannot be read" if listener.port is None else f"port {listener.port}"
+    if listener.verdict is Verdict.UNREADABLE:
+        return Finding(Certainty.UNREADABLE, f"{place}: dockerd may listen on {at}: {listener.reason}")
+    what = f"TCP {at}, on {listener.reach.value}" if listener.kind == "tcp" else f"a {listener.kind} socket"
+    return violation(
+        f"{place}: the Docker API is served on {what}, to whoever connects ({listener.verdict.value}): "
+        f"{listener.reason}. Start dockerd with --tlsverify, --tlscacert, --tlscert and --tlskey, or with its Unix "
+        "socket alone"
+    )
+
+
+def _place(document: UserData) -> str:
+    digest = hashlib.sha256((document.text or "").encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{document.where} (sha256 {digest[:12]})"

@@ -1,0 +1,143 @@
+"""Reads what the engine passes to a policy: value by value, so that one unknown value hides no other.
+
+Maps and lists arrive as proxies that are neither dict nor list and raise on whatever is not known yet; some paths
+(list slices, remediation) hand out the raw mark of an unknown instead; numbers are floats; secrets are in clear. A
+`Value` takes all of that, and plain dicts and lists too. What a value means is for its readers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, final
+
+from pulumi_policy import proxy
+
+
+class Doubt(NamedTuple):
+    """A value that cannot be read: where it stands, and why."""
+
+    where: str
+    why: str
+    final: bool
+    """Whether `pulumi up` will not know it either."""
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What stands for a value that cannot be read. Not a tuple: it must not look like a list."""
+
+    why: str
+    final: bool
+
+
+NOT_YET: Final = Unknown("is not known yet", final=False)
+"""What an unknown value of the engine is read as."""
+
+_MARKS: Final = frozenset(
+    getattr(proxy, f"UNKNOWN_{kind}_VALUE")
+    for kind in ("BOOLEAN", "NUMBER", "STRING", "ARRAY", "ASSET", "ARCHIVE", "OBJECT")
+)
+
+
+class Malformed(ValueError):
+    """A value of the wrong kind; the message names the place and never the value, which may be a secret."""
+
+
+@final
+class Value:
+    """One value of a resource, and where it stands in it."""
+
+    __slots__ = ("raw", "where")
+    raw: Any
+    where: str
+
+    def __init__(self, raw: Any, where: str = "") -> None:
+        self.raw = NOT_YET if isinstance(raw, str) and raw in _MARKS else raw
+        self.where = where
+
+    def __getitem__(self, name: str) -> "Value":
+        """A property of a map; a Value of None where there is none. Of something unknown, all is unknown."""
+        where = f"{self.where}.{name}" if self.where else name
+        if self.raw is None or isinstance(self.raw, Unknown):
+            return Value(self.raw, where)
+        if not _is_map(self.raw):
+            raise Malformed(f"{self.where or 'the resource'} is not a map")
+        return Value(_got(self.raw, name), where)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of a map's properties."""
+        if self.raw is None or isinstance(self.raw, Unknown):
+            return ()
+        if not _is_map(self.raw):
+            raise Malformed(f"{self.where or 'the resource'} is not a map")
+        return tuple(map(str, self.raw))
+
+    def each(self) -> Iterator["Value"]:
+        """The items of a list, a single value counting as a list of one; none of what is absent or unknown."""
+        if self.raw is None or isinstance(self.raw, Unknown):
+            return
+        if not _is_list(self.raw):
+            yield self
+            return
+        items = self.raw
+        # By index: a slice or a loop of a proxy ends at, or hands out, what is not known.
+        for index in range(len(items)):
+            item = Value(_got(items, index), f"{self.where}[{index}]")
+            if item.raw is not None:
+                yield item
+
+    @property
+    def is_list(self) -> bool:
+        return _is_list(self.raw)
+
+    @property
+    def absent(self) -> bool:
+        return self.raw is None
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Why it cannot be read; None where it can."""
+        return Doubt(self.where, self.raw.why, self.raw.final) if isinstance(self.raw, Unknown) else None
+
+    @property
+    def scalar(self) -> str | float | None:
+        """Text or a number; None where it is absent or unknown. Raises Malformed for anything else."""
+        if self.raw is None or isinstance(self.raw, Unknown):
+            return None
+        if isinstance(self.raw, str | int | float) and not isinstance(self.raw, bool):
+            return self.raw
+        raise Malformed(f"{self.where} is neither text nor a number")
+
+    @property
+    def text(self) -> str | None:
+        """Text; None where it is absent or unknown. Raises Malformed for anything else."""
+        value = self.scalar
+        if value is None or isinstance(value, str):
+            return value
+        raise Malformed(f"{self.where} is not text")
+
+    @property
+    def truth(self) -> bool:
+        """Whether it is true, in any spelling that providers take; false where it is absent or unknown."""
+        if isinstance(self.raw, str):
+            return self.raw.strip().lower() in ("true", "1")
+        return self.raw is True or (isinstance(self.raw, int | float) and self.raw == 1)
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _got(container: Any, key: Any) -> Any:
+    try:
+        return container[key]
+    except proxy.UnknownValueError:
+        return NOT_YET
+    except KeyError:
+        return None

@@ -1,0 +1,266 @@
+"""Joins a stack's resources: machine, interfaces, groups, rules and prefix lists, wherever they were made.
+
+Built once for each stack. At a preview new resources have no ids yet, so resources are joined by what the engine says
+of each property's dependencies, and by ids where those are known. What the join means is for the policy.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pulumi_policy import PolicyResource
+
+from ..networks import AddressSet, union
+from .reading.facts import Facts, Ingress
+from .reading.table import MACHINES, read
+from .reading.table import short_form as short
+from .reading.values import Value
+
+_GROUPS: Final = frozenset(
+    {"aws:ec2:SecurityGroup", "aws:ec2:DefaultSecurityGroup", "aws-native:ec2:SecurityGroup"}
+)
+_DEFAULT_GROUP: Final = "aws:ec2:DefaultSecurityGroup"
+_RULES: Final = frozenset(
+    {"aws:ec2:SecurityGroupRule", "aws:vpc:SecurityGroupIngressRule", "aws-native:ec2:SecurityGroupIngress"}
+)
+_INTERFACES: Final = frozenset({"aws:ec2:NetworkInterface", "aws-native:ec2:NetworkInterface"})
+_INTERFACE_ATTACHMENTS: Final = frozenset(
+    {"aws:ec2:NetworkInterfaceAttachment", "aws-native:ec2:NetworkInterfaceAttachment"}
+)
+_GROUP_ATTACHMENT: Final = "aws:ec2:NetworkInterfaceSecurityGroupAttachment"
+_PREFIX_LISTS: Final = frozenset({"aws:ec2:ManagedPrefixList", "aws-native:ec2:PrefixList"})
+_PREFIX_LIST_ENTRY: Final = "aws:ec2:ManagedPrefixListEntry"
+_TEMPLATES: Final = frozenset({"aws:ec2:LaunchTemplate", "aws-native:ec2:LaunchTemplate"})
+_OWN_RULE_OF: Final = ("securityGroupId", "groupId")
+_GROUPS_OF: Final = (
+    "vpcSecurityGroupIds",
+    "securityGroupIds",
+    "securityGroups",
+    "groupSet",
+    "securityGroupNames",
+)
+_SPECIFICATIONS: Final = ("launchSpecifications", "spotFleetRequestConfigData")
+_PREFIX_LISTS_OF: Final = (
+    "prefixListId",
+    "prefixListIds",
+    "sourcePrefixListId",
+    "ingress",
+    "securityGroupIngress",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A security group of the stack, with every rule that was made for it."""
+
+    resource: PolicyResource
+    rules: tuple[tuple[PolicyResource, Ingress], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine of the stack with what lets traffic in to it."""
+
+    resource: PolicyResource
+    facts: Facts
+    groups: tuple[Group, ...]
+    elsewhere: tuple[str, ...]
+    """Groups that were not made in this stack, or that cannot be told."""
+
+
+class Index:
+    """A stack's resources by kind and by id."""
+
+    def __init__(self, resources: Iterable[PolicyResource]) -> None:
+        self._of_kind: dict[str, list[PolicyResource]] = {}
+        self._by_id: dict[str, PolicyResource] = {}
+        for resource in resources:
+            token = short(resource.resource_type)
+            if token not in _READ:
+                continue
+            self._of_kind.setdefault(token, []).append(resource)
+            properties = Value(resource.props)
+            for name in ("id", "groupId", "prefixListId", "networkInterfaceId"):
+                if name != "id" and token in _RULES | _INTERFACE_ATTACHMENTS | {
+                    _GROUP_ATTACHMENT,
+                    _PREFIX_LIST_ENTRY,
+                }:
+                    continue
+                value = properties[name].raw
+                if isinstance(value, str) and value:
+                    self._by_id.setdefault(value, resource)
+        self._entries = self._prefix_list_entries()
+        self._rules = self._rules_of_groups()
+
+    def _all(self, kinds: Iterable[str]) -> Iterator[PolicyResource]:
+        for kind in kinds:
+            yield from self._of_kind.get(kind, ())
+
+    def _targets(
+        self, resource: PolicyResource, names: Iterable[str], kinds: Iterable[str]
+    ) -> tuple[list[PolicyResource], list[str]]:
+        """The resources that properties refer to, and the ids that are no resource of this stack."""
+        wanted = frozenset(kinds)
+        found: dict[str, PolicyResource] = {}
+        others: list[str] = []
+        for name in names:
+            for dependency in resource.property_dependencies.get(name, ()):
+                if short(dependency.resource_type) in wanted:
+                    found[dependency.urn] = dependency
+            for item in Value(resource.props)[name].each():
+                if not isinstance(item.raw, str):
+                    continue
+                known = self._by_id.get(item.raw)
+                if known is None:
+                    others.append(item.raw)
+                elif short(known.resource_type) in wanted:
+                    found[known.urn] = known
+        return list(found.values()), others
+
+    # --- Prefix lists ------------------------------------------------------------------------------------------------
+
+    def _prefix_list_entries(self) -> dict[str, AddressSet]:
+        parts: dict[str, list[AddressSet]] = {}
+        for resource in self._all(_PREFIX_LISTS):
+            parts[resource.urn] = [
+                _network(_child(entry, "cidr")) for entry in Value(resource.props)["entries"].each()
+            ]
+        for entry in self._all([_PREFIX_LIST_ENTRY]):
+            for target in self._targets(entry, ["prefixListId"], _PREFIX_LISTS)[0]:
+                parts[target.urn].append(_network(Value(entry.props)["cidr"]))
+        return {urn: union(networks) for urn, networks in parts.items()}
+
+    def with_entries(self, resource: PolicyResource, rule: Ingress) -> tuple[Ingress, AddressSet]:
+        """A rule with its prefix lists' entries for those that stand in this stack, and these entries."""
+        lists, _ = self._targets(resource, _PREFIX_LISTS_OF, _PREFIX_LISTS)
+        known = {each for each in rule.rule.prefix_lists if each in self._by_id}
+        lists += [
+            self._by_id[each] for each in known if self._by_id[each].urn not in {one.urn for one in lists}
+        ]
+        doubts = tuple(each for each in rule.address if "prefixlist" not in each.where.lower())
+        if not lists or (not known and doubts == rule.address):
+            return rule, union(())
+        entries = union(self._entries.get(each.urn, union(())) for each in lists)
+        resolved = rule.rule._replace(
+            addresses=rule.rule.addresses | entries, prefix_lists=rule.rule.prefix_lists - known
+        )
+        return replace(rule, rule=resolved, address=doubts), entries
+
+    # --- Groups ------------------------------------------------------------------------------------------------------
+
+    def _rules_of_groups(self) -> dict[str, list[tuple[PolicyResource, Ingress]]]:
+        rules: dict[str, list[tuple[PolicyResource, Ingress]]] = {}
+        for group in self._all(_GROUPS):
+            rules[group.urn] = [(group, each) for each in _ingress(group)]
+        for rule in self._all(_RULES):
+            for group in self._targets(rule, _OWN_RULE_OF, _GROUPS)[0]:
+                rules[group.urn] += [(rule, each) for each in _ingress(rule)]
+        return rules
+
+    def rules(self) -> Iterator[tuple[PolicyResource, Ingress]]:
+        """Every rule of the stack, with the resource that it stands in."""
+        for resource in self._all([*_GROUPS, *_RULES]):
+            for rule in _ingress(resource):
+                yield resource, rule
+
+    # --- Machines ----------------------------------------------------------------------------------------------------
+
+    def hosts(self) -> Iterator[Host]:
+        """Every machine of the stack."""
+        for resource in self._all(MACHINES):
+            facts = read(resource.resource_type, resource.props)
+            if facts is None:
+                continue
+            templates, _ = self._targets(resource, ["launchTemplate"], _TEMPLATES)
+            for template in templates:
+                inherited = read(template.resource_type, template.props)
+                if inherited is not None and not any(machine.user_data for machine in facts.machines):
+                    facts.machines = inherited.machines
+            groups, elsewhere = self._groups([resource, *templates])
+            made = tuple(Group(group, tuple(self._rules[group.urn])) for group in groups)
+            yield Host(resource, facts, made, tuple(elsewhere))
+
+    def _groups(self, machines: list[PolicyResource]) -> tuple[list[PolicyResource], list[str]]:
+        found: dict[str, PolicyResource] = {}
+        elsewhere: list[str] = []
+
+        def add(resource: PolicyResource, names: Iterable[str]) -> None:
+            groups, others = self._targets(resource, names, _GROUPS)
+            found.update({group.urn: group for group in groups})
+            elsewhere.extend(others)
+
+        interfaces: dict[str, PolicyResource] = {}
+        for machine in machines:
+            add(machine, _GROUPS_OF)
+            # Groups and interfaces that stand inside the machine.
+            add(machine, ["networkInterfaces", "launchTemplateData", *_SPECIFICATIONS])
+            for each in self._inner(machine):
+                elsewhere += [item for item in each if item not in self._by_id]
+                found.update(
+                    {g.urn: g for g in map(self._by_id.get, each) if g and short(g.resource_type) in _GROUPS}
+                )
+            near, _ = self._targets(machine, ["networkInterfaces", "primaryNetworkInterface"], _INTERFACES)
+            interfaces.update({each.urn: each for each in near})
+            for attachment in self._all(_INTERFACE_ATTACHMENTS):
+                if machine in self._targets(attachment, ["instanceId"], MACHINES)[0]:
+                    near, _ = self._targets(attachment, ["networkInterfaceId"], _INTERFACES)
+                    interfaces.update({each.urn: each for each in near})
+        for interface in interfaces.values():
+            add(interface, _GROUPS_OF)
+        for attachment in self._all([_GROUP_ATTACHMENT]):
+            near, _ = self._targets(attachment, ["networkInterfaceId"], _INTERFACES | frozenset(MACHINES))
+            if any(each in machines or each.urn in interfaces for each in near):
+                add(attachment, ["securityGroupId"])
+        if not found and not elsewhere:
+            defaults = list(self._all([_DEFAULT_GROUP]))
+            return defaults, [] if defaults else ["the VPC's default group"]
+        return list(found.values()), list(dict.fromkeys(elsewhere))
+
+    @staticmethod
+    def _inner(machine: PolicyResource) -> Iterator[list[str]]:
+        properties = Value(machine.props)
+        blocks = [properties, _child(properties, "launchTemplateData")]
+        for holder in (properties, _child(properties, "spotFleetRequestConfigData")):
+            blocks += _child(holder, "launchSpecifications").each()
+        for block in blocks:
+            places = [] if block is properties else [_child(block, name) for name in _GROUPS_OF]
+            for interface in _child(block, "networkInterfaces").each():
+                places += [_child(interface, name) for name in ("securityGroups", "groups", "groupSet")]
+            for place in places:
+                items = [
+                    _child(item, "groupId") if isinstance(item.raw, Mapping) else item
+                    for item in place.each()
+                ]
+                yield [item.raw for item in items if isinstance(item.raw, str)]
+
+
+def _child(value: Value, name: str) -> Value:
+    # One malformed resource must not hide the others: its own policies speak of it.
+    return value[name] if isinstance(value.raw, Mapping) else Value(None)
+
+
+def _ingress(resource: PolicyResource) -> list[Ingress]:
+    facts = read(resource.resource_type, resource.props)
+    return [] if facts is None else facts.ingress
+
+
+def _network(cidr: Value) -> AddressSet:
+    # What is not known yet, or no network, is nothing here: the resource's own policies speak of it.
+    try:
+        return AddressSet.of([str(cidr.raw)])
+    except ValueError:
+        return AddressSet()
+
+
+_READ: Final = frozenset(
+    {
+        *_GROUPS,
+        *_RULES,
+        *_INTERFACES,
+        *_INTERFACE_ATTACHMENTS,
+        _GROUP_ATTACHMENT,
+        *_PREFIX_LISTS,
+        _PREFIX_LIST_ENTRY,
+    }
+    | set(MACHINES)
+)
