@@ -12,10 +12,11 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 import pulumi
 
-from .certificates import KeyAlgorithm
-from .daemon import check_daemon_options
+from . import userdata
+from .certificates import LEAST_SIZES, KeyAlgorithm
+from .daemon import check_daemon_options, daemon_configuration
 from .errors import InvalidInput
-from .networks import trusted_networks
+from .networks import container_address_pools, trusted_networks
 
 
 class OperatingSystem(str, Enum):
@@ -181,6 +182,7 @@ def checked(name: str, args: Mapping[str, Any]) -> DockerHostArgs:
         )
     whole_number(given, "certificate_generation", 1, 1, 1_000_000)
     check_daemon_options(_known_options(given.get("daemon_options")))
+    _check_room(given)
     return cast(DockerHostArgs, given)
 
 
@@ -282,6 +284,28 @@ def _check_types(given: Mapping[str, Any]) -> None:
             for key, text in cast(Mapping[object, object], value).items():
                 if not isinstance(key, str) or not isinstance(text, (str, pulumi.Output)):
                     raise InvalidInput(f"tags.{key}", text, "give strings", "is no string")
+
+
+def _check_room(given: Mapping[str, Any]) -> None:
+    """Refuses what cannot fit in a parameter, or in user-data, however short the certificates turn out."""
+    sources = ("trusted_cidrs", "trusted_prefix_list_ids", "trusted_security_group_ids")
+    remote = any(isinstance(given.get(each), pulumi.Output) or given.get(each) for each in sources)
+    key, certificate, authority = LEAST_SIZES[
+        KeyAlgorithm(given.get("key_algorithm", KeyAlgorithm.ECDSA_P256))
+    ]
+    trusted = known_strings(given.get("trusted_cidrs", []))
+    bridge, pools = container_address_pools(trusted)
+    document = userdata.configuration_document(
+        daemon=daemon_configuration(_known_options(given.get("daemon_options")), bip=bridge, pools=pools),
+        listen=["127.0.0.1"] if remote else [],
+        trusted=trusted,
+        server_key="k" * key,
+        server_certificate="c" * certificate,
+        client_authorities=["a" * authority] * len(given.get("clients", ["default"])),
+    )
+    if given.get("key_delivery", KeyDelivery.PARAMETER_STORE) == KeyDelivery.USER_DATA:
+        os = OperatingSystem(given.get("os", OperatingSystem.AMAZON_LINUX_2023))
+        userdata.user_data(os.value, document=document)
 
 
 def _known_options(options: Any) -> Any:

@@ -31,6 +31,14 @@ _KEY_ARGUMENTS: Mapping[KeyAlgorithm, dict[str, Any]] = {
     KeyAlgorithm.RSA_4096: {"algorithm": "RSA", "rsa_bits": 4096},
 }
 
+LEAST_SIZES: Mapping[KeyAlgorithm, tuple[int, int, int]] = {
+    KeyAlgorithm.ECDSA_P256: (225, 620, 560),
+    KeyAlgorithm.ECDSA_P384: (285, 700, 640),
+    KeyAlgorithm.RSA_3072: (2460, 1500, 1440),
+    KeyAlgorithm.RSA_4096: (3260, 1850, 1790),
+}
+"""Bytes that a server's key, its certificate and a CA's certificate (PEM) take at least."""
+
 
 @dataclass(frozen=True)
 class Policy:

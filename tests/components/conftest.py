@@ -6,6 +6,7 @@ back secret.
 
 import asyncio
 import gc
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Cloud(Mocks):
         self.prefix_list = ["198.51.100.0/24"]
         self.subnets = ["subnet-9", SUBNET["id"]]
         self.pem_length = 0
+        self.prefix_list_seconds = 0.0
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
@@ -62,6 +64,8 @@ class Cloud(Mocks):
         return text.ljust(self.pem_length) + "\n"
 
     def call(self, args: MockCallArgs) -> dict[str, Any]:
+        if "PrefixList" in args.token:
+            time.sleep(self.prefix_list_seconds)
         answers: dict[str, dict[str, Any]] = {
             "aws:ec2/getVpc:getVpc": VPC,
             "aws:ec2/getSubnets:getSubnets": {"ids": self.subnets},

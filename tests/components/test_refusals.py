@@ -280,6 +280,44 @@ def test_a_document_over_8_kib_is_refused_and_the_parameter_not_made(stack: Stac
     assert "build-instance" not in stack.resources
 
 
+REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ({"clients": 14}, r"clients: '14 clients, 1 trusted networks' is refused; .* a parameter holds 8192"),
+        ({"clients": 3, "key_algorithm": "rsa-3072"}, r"clients: '3 clients, 1 trusted networks' is refused"),
+        ({"clients": 2, "key_algorithm": "rsa-4096"}, r"clients: '2 clients, 1 trusted networks' is refused"),
+        (
+            {"clients": 6, "key_delivery": "user-data"},
+            r"key_delivery: 'user-data' is refused; the user-data would take \d+ bytes and EC2 accepts 16384",
+        ),
+        (
+            {"clients": 1, "key_algorithm": "rsa-4096", "key_delivery": "user-data"},
+            r"key_delivery: 'user-data' is refused",
+        ),
+    ],
+)
+def test_more_clients_than_fit_are_refused_before_any_resource_exists(
+    stack: Stack, args: dict[str, Any], message: str
+) -> None:
+    clients = [f"c{number}" for number in range(args["clients"])]
+    with pytest.raises(DockerHostError, match="^" + message):
+        stack.host({**REMOTE, **args, "clients": clients})
+    assert stack.resources == {}
+    assert stack.invoked == []
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "most"), [("ecdsa-p256", 11), ("ecdsa-p384", 9), ("rsa-3072", 2), ("rsa-4096", 1)]
+)
+def test_as_many_clients_as_fit_are_not_refused(stack: Stack, algorithm: str, most: int) -> None:
+    clients = [f"c{number}" for number in range(most)]
+    stack.host({**REMOTE, "key_algorithm": algorithm, "clients": clients})
+    assert "build-instance" in stack.resources
+
+
 # --- Late values -----------------------------------------------------------------------------------------------------
 
 

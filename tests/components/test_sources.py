@@ -126,6 +126,7 @@ def test_a_prefix_lists_entries_are_admitted_on_the_host(stack: Stack) -> None:
 
 def test_a_prefix_list_that_holds_everything_admits_nobody(stack: Stack) -> None:
     stack.cloud.prefix_list = ["0.0.0.0/0"]
+    stack.cloud.prefix_list_seconds = 0.5  # long enough for a rule that did not wait
     with pytest.raises(DockerHostError, match=r"trusted_prefix_list_ids: '0\.0\.0\.0/0' holds"):
         stack.host({"trusted_prefix_list_ids": [LIST]})
     assert sources(stack) == {}

@@ -231,3 +231,18 @@ def test_destroy_leaves_nothing(stack: Stack, cloud: Cloud) -> None:
     stack.destroy().check()
     assert stack.resources() == []
     assert left(cloud) == {}
+
+
+def test_with_the_real_plugins_only_the_plugins_entry_is_missing(
+    cloud: Cloud, make_stack: MakeStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = yaml.safe_load((make_stack(config=CONFIG).folder / "Pulumi.yaml").read_text())
+    monkeypatch.setenv("LAB_PROVIDERS", "real")
+    real = make_stack(config=CONFIG)
+    settings = yaml.safe_load((real.folder / "Pulumi.yaml").read_text())
+    assert {each["name"] for each in ours.pop("plugins")["providers"]} == {"aws", "tls"}
+    assert settings == ours
+    # And the real provider is told to ask moto instead of AWS.
+    config = yaml.safe_load((real.folder / "Pulumi.local.yaml").read_text())["config"]
+    assert config["aws:endpoints"][0]["ec2"] == cloud.endpoint
+    assert config["aws:skipCredentialsValidation"] in (True, "true")
