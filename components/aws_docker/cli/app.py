@@ -1,4 +1,4 @@
-"""The commands. Each reads a stack's outputs and writes them in a form that Docker's clients take.
+"""The commands. Those that hold code here read a stack's outputs and write them in a form that Docker's clients take.
 
 Keys go to private files, or through a pipe; they are never printed to a terminal.
 """
@@ -25,10 +25,11 @@ from .connection import (
     render_environment,
 )
 from .errors import CommandError
+from .probe import probe
 from .stack import stack_outputs
 
 app = typer.Typer(
-    help="Reach the Docker hosts of a Pulumi stack, over mutual TLS.",
+    help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,6 +57,9 @@ def version(
     if version:
         print(__version__)
         raise typer.Exit
+
+
+app.command()(probe)
 
 
 @app.command()
