@@ -1,0 +1,55 @@
+"""Recognises the hosts of this package: their program in user-data, and what its configuration document makes it open.
+
+The program is known by every byte, so that a changed one is read like any other. What it makes of a document is what
+host_agent.py's `command` says; a document in Parameter Store is not in the user-data, and opens nothing without TLS.
+"""
+
+import json
+import zlib
+from base64 import b64decode
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+SETTINGS = "/etc/dockerhost/host.json"
+"""Where the host's settings stand."""
+
+
+@cache
+def agent() -> str:
+    """The text of the program, as user-data carries it."""
+    packed = files("aws_docker").joinpath("host_agent.py.gz.b64").read_text()
+    return zlib.decompress(b64decode(packed), 31).decode()
+
+
+def is_agent(text: str) -> bool:
+    """Whether a file is the program that sets up this package's hosts."""
+    return text == agent()
+
+
+def document_path(settings: str) -> str | None:
+    """Where the configuration document stands, from the host's settings; None where it is in Parameter Store."""
+    found = _mapping(settings).get("document")
+    return found if isinstance(found, str) else None
+
+
+def command_line(document: str) -> list[str]:
+    """The command line of dockerd that the program makes of a configuration document."""
+    listen: Any = _mapping(document).get("listen")
+    argv = ["dockerd", "-H", "fd://"]
+    for address in cast(list[Any], listen) if isinstance(listen, list) else []:
+        argv += ["-H", f"tcp://[{address}]:2376" if ":" in str(address) else f"tcp://{address}:2376"]
+    if len(argv) > 3:
+        argv += ["--tlsverify"]
+        for flag, name in (("cacert", "client-ca.pem"), ("cert", "server.pem"), ("key", "server-key.pem")):
+            argv += [f"--tls{flag}", f"/etc/dockerhost/current/{name}"]
+    return argv
+
+
+def _mapping(text: str) -> Mapping[str, Any]:
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}

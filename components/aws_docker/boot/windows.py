@@ -1,0 +1,63 @@
+"""What PowerShell and batch user-data on Windows tells Docker, as far as it stands there in the open.
+
+Lines that start or register dockerd, and daemon.json written as text. Variables and cmdlets are not followed.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, cast
+
+from . import systemd
+
+CONFIGURATION: Final = "C:/ProgramData/docker/config/daemon.json"
+_DAEMON = re.compile(r"dockerd(?:\.exe)?[\"'`\\]*\s+(?P<flags>[^\n|;]{0,2000})", re.I)
+_PRINTED = re.compile(
+    r"\s*(?:#|rem\s|::|@?echo\b|write-(?:host|output|verbose|information|warning|debug)\b)", re.I
+)
+_RUNS = re.compile(
+    r"dockerd|(?:install-\w+|start-service|restart-service|net start|sc(?:\.exe)? (?:start|config))[^\n]{0,80}\bdocker|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
+    re.I,
+)
+
+
+class Started(NamedTuple):
+    flags: list[str]
+    line: int
+
+
+def runs_docker(text: str) -> bool:
+    """Whether it installs or starts Docker, or uses the local engine."""
+    return any(_RUNS.search(line) for line in text.splitlines() if not _PRINTED.match(line))
+
+
+def daemons(text: str) -> Iterator[Started]:
+    """The flags of each dockerd that it starts or registers."""
+    # A backquote continues a line in PowerShell, a caret in batch.
+    text = re.sub(r"[`^]\r?\n\s*", " ", text)
+    for number, line in enumerate(text.splitlines(), 1):
+        if _PRINTED.match(line):
+            continue
+        for found in _DAEMON.finditer(line):
+            words = systemd.words(
+                re.sub(r"\\?[\"']|\s#.*", " ", found["flags"]).replace("\\", "/").replace(",", " ")
+            )
+            yield Started([word for word in words if word], number)
+
+
+def configurations(text: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each daemon.json that stands in it as JSON."""
+    if "daemon.json" not in text.lower():
+        return
+    for found in list(re.finditer(r"\"(?:hosts|tls\w{0,10})\"\s*:", text))[:20]:
+        start = text.rfind("{", 0, found.start())
+        for end in [each.start() for each in re.finditer(r"\}", text[found.end() : found.end() + 4_000])][
+            :10
+        ]:
+            try:
+                value = json.loads(text[start : found.end() + end + 1]) if start >= 0 else None
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(value, dict):
+                yield cast(dict[str, Any], value), text.count("\n", 0, start) + 1
+                break
