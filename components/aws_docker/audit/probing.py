@@ -58,11 +58,11 @@ class ProbeReport:
             "ports": ports_json(self.ports),
         }
 
-    def tables(self) -> Iterable[Table]:
+    def tables(self) -> Iterable[Table | str]:
         """The same for people."""
-        made = ports_table(self.ports)
-        made.caption = counts_text(self.counts)
-        yield made
+        if self.ports:
+            yield ports_table(self.ports)
+        yield f"{self.counts.total():,} ports: {counts_text(self.counts)}"
 
 
 def probe(

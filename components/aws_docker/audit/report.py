@@ -43,8 +43,8 @@ class Report(Protocol):
         """What the command alone has to say, as JSON."""
         ...
 
-    def tables(self) -> Iterable[Table]:
-        """The same for people."""
+    def tables(self) -> Iterable[Table | str]:
+        """The same for people: tables, and lines of text."""
         ...
 
 
@@ -77,7 +77,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def show(report: Report, console: Console) -> None:
     """The report for people."""
     for shown in report.tables():
-        console.print(shown)
+        console.print(escape(shown) if isinstance(shown, str) else shown, highlight=False)
     for finding in report.findings:
         colour = _COLOURS[finding.rank]
         console.print(

@@ -14,6 +14,7 @@ import typer
 
 from aws_docker import __version__
 
+from .audit import audit
 from .bundle import default_folder, write_bundle, write_new
 from .connection import (
     DOCKER_VARIABLES,
@@ -59,6 +60,7 @@ def version(
         raise typer.Exit
 
 
+app.command()(audit)
 app.command()(probe)
 
 
