@@ -96,6 +96,11 @@ KINDS: Final = {
             "It may be another server at this address, which would be told what clients send.",
         ),
         Kind(
+            "certificate-for-another-name",
+            "The server's certificate is for other names or addresses.",
+            "Docker's clients refuse it, and people then switch verification off.",
+        ),
+        Kind(
             "old-tls",
             "The server speaks a TLS version older than 1.2.",
             "TLS 1.0 and 1.1 are broken (RFC 8996); dockerd has not spoken them since 17.x.",

@@ -106,6 +106,9 @@ class _Loop:
         self._deadlines: list[tuple[float, int, _Task]] = []
         self._numbers = count()
         self._asked: set[int] = set()
+        """The connections whose server asked for our certificate."""
+        self._shown: dict[int, tuple[str, bytes]] = {}
+        """The TLS version and the certificate of servers: all that is known where the handshake does not end."""
         self._spare: dict[int, socket.socket] = {}
         self._masks: dict[int, int] = {}
         self._current = -1
@@ -125,7 +128,7 @@ class _Loop:
                 refilled = now
                 started = 0
                 while waiting is not None and len(self._running) < self._limit and started < 256:
-                    local = waiting.address.startswith("127.") or waiting.address == "::1"
+                    local = _is_local(waiting.address)
                     if not local and allowed < 1:
                         break
                     if not self._start(waiting, local):
@@ -231,6 +234,7 @@ class _Loop:
         descriptor = sock.fileno()
         if descriptor >= 0:
             self._asked.discard(descriptor)
+            self._shown.pop(descriptor, None)
             if self._masks.pop(descriptor, None) is not None:
                 self._selector.unregister(descriptor)
         sock.close()
@@ -284,7 +288,8 @@ class _Loop:
                 descriptor = sock.fileno()
                 sock = context.wrap_socket(sock, do_handshake_on_connect=False, server_hostname=endpoint.name)
                 yield from self._handshake(sock, deadline, facts)
-                facts["handshake"] = True
+                # Now: of a connection that an alert has ended, nothing more is to be had.
+                facts |= {"handshake": True, "tls_version": sock.version(), "certificate": _certificate(sock)}
                 if descriptor in self._asked and sock.version() == "TLSv1.3":
                     yield from self._await_refusal(sock, min(deadline, time.monotonic() + _A_MOMENT))
             facts["ping"] = yield from self._ask(endpoint, sock, "/_ping", deadline)
@@ -312,9 +317,9 @@ class _Loop:
         if facts.get("ping") is not None:
             end = End.ANSWERED  # what failed afterwards was /version
         facts["asked_for_certificate"] = sock.fileno() in self._asked
-        if isinstance(sock, ssl.SSLSocket):
-            facts["tls_version"] = sock.version()
-            facts["certificate"] = _certificate(sock)
+        if isinstance(sock, ssl.SSLSocket) and not facts.get("handshake"):
+            version, certificate = self._shown.get(sock.fileno(), (None, None))
+            facts |= {"tls_version": version, "certificate": certificate}
         return sock, Conversation(question, end, detail, **facts)
 
     def _handshake(
@@ -390,10 +395,12 @@ class _Loop:
         def message(
             sock: ssl.SSLSocket, direction: str, version: Any, content: Any, kind: Any, data: bytes
         ) -> None:
-            if (
-                direction == "read" and content == 22 and kind == 13
-            ):  # handshake, certificate_request (RFC 8446)
-                self._asked.add(sock.fileno())
+            if direction == "read" and content == 22:  # a handshake message (RFC 8446, section 4)
+                if kind == 13:
+                    self._asked.add(sock.fileno())
+                elif kind == 11 and (shown := first_certificate(data, version)) is not None:
+                    name = ssl.TLSVersion(version).name.replace("_", ".")
+                    self._shown[sock.fileno()] = (name, shown)
 
         # Python's own tests and debuggers use it since 3.8. Without it, mutual TLS is still told from a TLS 1.3 alert.
         context._msg_callback = message  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
@@ -419,6 +426,10 @@ def _verifying_context(settings: Settings) -> ssl.SSLContext:
 class _Ended(Exception):
     def __init__(self, end: End, detail: str = "") -> None:
         self.end, self.detail = end, detail
+
+
+def _is_local(address: str) -> bool:
+    return address.startswith("127.") or address == "::1"
 
 
 def _nonblocking(family: int) -> socket.socket:
@@ -467,6 +478,15 @@ def _certificate(sock: ssl.SSLSocket) -> bytes | None:
         return sock.getpeercert(binary_form=True)
     except ValueError:  # no handshake
         return None
+
+
+def first_certificate(message: bytes, version: int) -> bytes | None:
+    """The server's own certificate (DER) in a TLS handshake's Certificate message; None where it holds none."""
+    # Type and length; from TLS 1.3 on a context with its length; the list's length; the certificate's length.
+    at = 4 if version < ssl.TLSVersion.TLSv1_3 else 5 + message[4] if len(message) > 4 else len(message)
+    length = int.from_bytes(message[at + 3 : at + 6], "big")
+    certificate = message[at + 6 : at + 6 + length]
+    return certificate if length and len(certificate) == length else None
 
 
 def read_answer(came: bytes, *, ended: bool) -> Answer | None:

@@ -211,7 +211,8 @@ _VERDICTS: Final = {
     State.FILTERED: Verdict.FILTERED,
     State.UNCHECKED: Verdict.UNCHECKED,
 }
-_NOT_AN_AUTHORITY: Final = frozenset({"9", "10", "62", "63", "64"})
+_OTHER_NAME: Final = frozenset({"62", "63", "64"})
+_SAME_AUTHORITY: Final = frozenset({"9", "10"}) | _OTHER_NAME
 """OpenSSL's verify codes that concern dates and names: the chain is then the expected CA's (x509_vfy.h)."""
 _CERTIFICATE_ALERTS: Final = (
     "CERTIFICATE_REQUIRED",
@@ -245,7 +246,8 @@ def judge_port(
         works,
         bundle_told,
     )
-    findings = tuple(_findings(judged, now or datetime.datetime.now(datetime.UTC)))
+    unverified = verified.detail.partition(" ")[0] if verified and verified.end is End.UNVERIFIED else ""
+    findings = tuple(_findings(judged, unverified, now or datetime.datetime.now(datetime.UTC)))
     return PortJudgement(
         **{name: getattr(judged, name) for name in PortJudgement.__slots__ if name != "findings"},
         findings=findings,
@@ -355,7 +357,7 @@ def _verified(said: Conversation | None, bundle: bool) -> tuple[bool | None, boo
         return None, None, ""
     if said.end is End.UNVERIFIED:
         code, _, reason = said.detail.partition(" ")
-        return code in _NOT_AN_AUTHORITY, False if bundle else None, f"the server's certificate: {reason}"
+        return code in _SAME_AUTHORITY, False if bundle else None, f"the server's certificate: {reason}"
     authority = True if said.handshake or said.certificate else None
     if not bundle:
         return authority, None, ""
@@ -370,7 +372,7 @@ def _verified(said: Conversation | None, bundle: bool) -> tuple[bool | None, boo
     )
 
 
-def _findings(judged: PortJudgement, now: datetime.datetime) -> list[Finding]:
+def _findings(judged: PortJudgement, unverified: str, now: datetime.datetime) -> list[Finding]:
     subject = f"{judged.endpoint}"
     found: list[Finding] = []
     if judged.verdict is Verdict.API_IN_CLEAR_TEXT:
@@ -395,10 +397,16 @@ def _findings(judged: PortJudgement, now: datetime.datetime) -> list[Finding]:
             found.append(Finding("certificate-expired", Rank.MEDIUM, subject, message))
     if judged.tls_version in ("TLSv1", "TLSv1.1") and judged.verdict is not Verdict.NOT_DOCKER:
         found.append(Finding("old-tls", Rank.MEDIUM, subject, f"{subject} speaks {judged.tls_version}."))
-    if judged.expected_authority is False and judged.verdict is not Verdict.NOT_DOCKER:
+    if judged.verdict is Verdict.NOT_DOCKER:
+        return found
+    if judged.expected_authority is False:
         message = f"{subject} is not the expected server: {judged.bundle_told}."
         found.append(Finding("unexpected-authority", Rank.HIGH, subject, message))
-    elif judged.bundle_works is False and judged.verdict is not Verdict.NOT_DOCKER:
+    elif unverified in _OTHER_NAME:
+        names = ", ".join(judged.certificate.names) if judged.certificate else "none that can be read"
+        message = f"The certificate of {subject} is for other names: {names}."
+        found.append(Finding("certificate-for-another-name", Rank.MEDIUM, subject, message))
+    elif judged.bundle_works is False and not found:
         message = f"The client bundle is not served by {subject}: {judged.bundle_told}."
         found.append(Finding("bundle-refused", Rank.MEDIUM, subject, message))
     return found
