@@ -172,6 +172,8 @@ def host(wires: network.Network) -> Iterator[str]:
     # connections that the kernel remembers would let in what the next rules do not.
     made = wires.host(IPV4, "10.0.1.8/30", [IPV6])
     yield made
+    # At once, with its other end: a namespace takes its time to go.
+    network.ip("link", "delete", "ens5", namespace=made)
     wires.remove(made)
 
 
