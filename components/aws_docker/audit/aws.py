@@ -41,6 +41,7 @@ Progress = Callable[[str, int, int], None]
 
 _AT_ONCE: Final = 8
 _ATTEMPTS: Final = 8
+_PAGE: Final = 1_000
 _CONFIG: Final = Config(
     retries={"mode": "standard", "max_attempts": _ATTEMPTS},
     max_pool_connections=_AT_ONCE + 8,
@@ -220,7 +221,7 @@ def _client(session: Session, service: str, region: str) -> Any:
 
 def _all_pages(client: Any, operation: str, key: str) -> list[Any]:
     # Pages as large as EC2 gives them: fewer calls, and fewer that are throttled.
-    pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": 1_000})
+    pages = client.get_paginator(operation).paginate(PaginationConfig={"PageSize": _PAGE})
     return [each for page in pages for each in page[key]]
 
 

@@ -118,33 +118,38 @@ class Region:
 
     def reach(self, interface: Interface, port: int) -> Reach:
         """Who reaches this port. Raises Unreadable where a part of the answer is missing."""
-        own = AddressSet.of((*interface.private, *interface.ipv6))
         ways: list[Way] = []
         unresolved: list[str] = []
         sources = self._sources(interface)
         acl = self._acl(interface)
         admitted, ordinary = self._through(acl, port)
+        for rule, named, problem in self._admitted_by_rules(interface, port):
+            if problem:
+                unresolved.append(problem)
+            for source in sources:
+                through = named & source.addresses
+                inside = source.kind is SourceClass.SUBNET
+                if not inside:
+                    through &= admitted
+                if through:
+                    says = "" if inside else _acl_says(acl, port, through, ordinary)
+                    ways.append(Way(rule, source, through, says))
+        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)))
+
+    def _admitted_by_rules(
+        self, interface: Interface, port: int
+    ) -> Iterator[tuple[GroupRule, AddressSet, str | None]]:
+        """Each rule about a port, whom it names besides the interface itself, and what could not be resolved."""
+        own = AddressSet.of((*interface.private, *interface.ipv6))
         for group in interface.groups:
             if group not in self.facts.rules:
                 raise Unreadable(f"the rules of {group} are not known")
             for rule in self.facts.rules[group]:
-                if not admits(rule.rule, port):
-                    continue
-                named, problem = self._named(rule)
-                if problem:
-                    unresolved.append(problem)
-                named -= own
-                for source in sources:
-                    through = named & source.addresses
-                    inside = source.kind is SourceClass.SUBNET
-                    if not inside:
-                        through &= admitted
-                    if through:
-                        says = "" if inside else _acl_says(acl, port, through, ordinary)
-                        ways.append(Way(rule, source, through, says))
-        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)))
+                if admits(rule.rule, port):
+                    named, problem = self.sources_of(rule)
+                    yield rule, named - own, problem
 
-    def _named(self, rule: GroupRule) -> tuple[AddressSet, str | None]:
+    def sources_of(self, rule: GroupRule) -> tuple[AddressSet, str | None]:
         """The addresses that a rule names, and what of them could not be resolved."""
         sets = [rule.rule.addresses]
         problem: str | None = None

@@ -28,6 +28,7 @@ from .connection import (
 from .errors import CommandError
 from .probe import probe
 from .stack import stack_outputs
+from .verify import verify
 
 app = typer.Typer(
     help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
@@ -62,6 +63,7 @@ def version(
 
 app.command()(audit)
 app.command()(probe)
+app.command()(verify)
 
 
 @app.command()
