@@ -171,10 +171,14 @@ def _judge(
 def _who(port: PortExposure, own: AddressSet) -> str:
     """Who reaches a port, by class; the internet by its name where it is all of it."""
     said: list[str] = []
+    everybody = port.reach.addresses | own
     for kind, addresses in sorted(
         port.reach.by_class().items(), key=lambda item: list(SourceClass).index(item[0])
     ):
-        families = [n for n, part in (("IPv4", INTERNET.ipv4), ("IPv6", INTERNET.ipv6)) if part <= addresses]
+        families: list[str] = []
+        if kind is SourceClass.INTERNET:
+            parts = {"IPv4": INTERNET.ipv4, "IPv6": INTERNET.ipv6}
+            families = [name for name, part in parts.items() if part <= everybody]
         if families:
             said.append(f"the whole internet ({', '.join(families)})")
         # Nobody is a source for itself: a hole in every list, which says nothing.

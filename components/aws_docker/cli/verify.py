@@ -52,7 +52,10 @@ def verify(
                     bundles[intent.address] = Path(folder) / intent.instance
                     write_bundle(connection, bundles[intent.address])
             report = run(
-                account, intents, bundles, lambda doing, done, total: advance(done, total, f"host {doing}")
+                account,
+                intents,
+                bundles,
+                progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
             )
         finish(report, as_json, sarif)
 
