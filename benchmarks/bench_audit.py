@@ -1,7 +1,7 @@
 """What the audit costs: beside a plain loop that only lists the same objects, and beside Prowler's nearest checks.
 
-1,000 instances and 10,000 security groups of four rules each, on a moto server of the run's own. The plain loop makes the
-same calls, one after the other, and throws the answers away: what any audit needs at least. Prowler has a virtual
+1,000 instances and 10,000 security groups of four rules each, on a moto server of the run's own. The plain loop makes
+the same calls, one after the other, and throws the answers away: what any audit needs at least. Prowler has a virtual
 environment of its own in the cache, and no check for Docker's ports; the two that are run are the nearest it has.
 """
 
@@ -38,7 +38,7 @@ import sys
 from moto.ec2 import ec2_backends
 from moto.server import ThreadedMotoServer
 backend = ec2_backends["123456789012"]["{REGION}"]
-vpc = backend.create_vpc("10.0.0.0/8")
+vpc = backend.create_vpc("10.0.0.0/16")
 gateway = backend.create_internet_gateway()
 backend.attach_internet_gateway(gateway.id, vpc.id)
 table = next(t for t in backend.route_tables.values() if t.vpc_id == vpc.id)
@@ -160,7 +160,7 @@ def _cloud() -> Iterator[None]:
 
 def _start_instances(vpc: str, groups: list[str]) -> None:
     ec2 = boto3.client("ec2")
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/16")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/20")["Subnet"]["SubnetId"]
     picture = ec2.register_image(Name="i", RootDeviceName="/dev/xvda")["ImageId"]
     for at in range(0, INSTANCES, 50):
         ec2.run_instances(
