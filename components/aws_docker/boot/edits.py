@@ -1,6 +1,6 @@
-"""What edits in place make of files: sed on units and defaults files, jq on daemon.json, one-liners in other languages.
+"""What edits in place make of files: sed on units and defaults files, jq on daemon.json, programs in other languages.
 
-Where an edit cannot be followed exactly, what it puts in is kept: a listener in a replacement is a listener in the file.
+Where an edit cannot be followed exactly, what it puts in is kept: a listener in a replacement is one in the file.
 """
 
 import json
@@ -72,6 +72,7 @@ def _edit_file(shell: "Shell", file: str, edits: Sequence[_Edit]) -> None:
     path = shell.path(file)
     contents = shell.machine.read(path)
     known = path in shell.machine.files
+    shell.machine.runs_docker = shell.machine.runs_docker or path in shell.machine.stock
     was = shell.maybe
     for number, content in enumerate(contents):
         shell.maybe = was or number > 0
@@ -154,8 +155,8 @@ def _read(script: str, extended: bool) -> list[_Edit]:
         kind = script[at]
         at += 1
         if kind in "sy" and at < len(script):
-            pattern, at = _delimited(script, at + 1, script[at])
-            delimiter = script[at - 1 - len(pattern) - 1] if False else script[at - 1]
+            delimiter = script[at]
+            pattern, at = _delimited(script, at + 1, delimiter)
             text, at = _delimited(script, at, delimiter)
             flags = re.compile(r"[gpiIeMm0-9]*").match(script, at)
             at = flags.end() if flags else at
@@ -351,7 +352,7 @@ def _plain(text: str) -> str:
 
 
 def jq(argv: Sequence[str], text: str | None) -> str:
-    """What a jq filter makes of a document: sets, sums and merges of literals; of others, the listeners that it names."""
+    """What a jq filter makes of a document: sets, sums and merges of literals; of others, the listeners they name."""
     words: list[str] = []
     variables: dict[str, Any] = {}
     rest = list(argv)
@@ -366,7 +367,7 @@ def jq(argv: Sequence[str], text: str | None) -> str:
             words.append(word)
     if not words:
         return text or ""
-    start = _json(text) if text else {}
+    start: Any = _json(text) if text else {}
     document: dict[str, Any] = dict(cast(dict[str, Any], start)) if isinstance(start, dict) else {}
     for step in _split(words[0], "|"):
         step = step.strip()
@@ -451,7 +452,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def other_language(shell: "Shell", text: str, language: str) -> None:
     """A program in a language that is not read: says so where it may concern Docker."""
+    if language.endswith("awk") and not re.search(r"system\s{0,9}\(|[>|]\s{0,9}\"", text):
+        return  # it only prints: whoever gets that is told that it is unknown
     if re.search(r"docker|tcp://|:237[56]", text, re.I):
-        shell.machine.say(
-            f"{shell.where(shell.line)}: a program in {language[:20]} concerns Docker and is not read"
-        )
+        shell.machine.say(f"{shell.place}: a program in {language[:20]} concerns Docker and is not read")

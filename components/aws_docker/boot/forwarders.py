@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from ..daemon import Listener, Reach, Verdict, exposure
+from .machine import names
 
+_EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - an address that is read about
 _SOCKET = re.compile(r"docker(?:-\w+)?\.sock|/docker/[\w.-]*\.sock")
 _DAEMON_PORT = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):237[56]")
 
@@ -48,7 +50,7 @@ def program(name: str, argv: Sequence[str]) -> Iterator[Listener]:
             for at, word in enumerate(argv[:-1]):
                 if word in ("-l", "--listen") and (":" in argv[at + 1] or argv[at + 1].isdigit()):
                     host, _, port = argv[at + 1].rpartition(":")
-                    yield tcp(host or "0.0.0.0", _number(port), *_plain("systemd-socket-activate"))
+                    yield tcp(host or _EVERYWHERE, _number(port), *_plain("systemd-socket-activate"))
         case _:
             pass
 
@@ -71,7 +73,10 @@ def _socat(argv: Sequence[str]) -> Iterator[Listener]:
         found = re.match(r"(tcp[46]?|openssl|ssl)-(?:listen|l):([^,:]*)", address, re.I)
         if not found or not [word for word in behind if word != address]:
             continue
-        options = dict(option.lower().partition("=")[::2] for option in address.split(",")[1:])
+        options: dict[str, str] = {}
+        for option in address.split(",")[1:]:
+            key, _, value = option.lower().partition("=")
+            options[key] = value
         verdict, reason = _plain("socat")
         if found[1].lower() in ("openssl", "ssl"):
             if options.get("verify", "1") == "0":
@@ -85,7 +90,7 @@ def _socat(argv: Sequence[str]) -> Iterator[Listener]:
             else:
                 verdict = Verdict.PUBLIC_AUTHORITIES
                 reason = "socat checks client certificates without a cafile of its own"
-        yield tcp(options.get("bind", "") or "0.0.0.0", _number(found[2]), verdict, reason)
+        yield tcp(options.get("bind", "") or _EVERYWHERE, _number(found[2]), verdict, reason)
 
 
 def _netcat(argv: Sequence[str]) -> Iterator[Listener]:
@@ -94,7 +99,7 @@ def _netcat(argv: Sequence[str]) -> Iterator[Listener]:
     if not listens or not concerns_socket(" ".join(words)):
         return
     port = next((word for word in words if word.isdigit() and int(word[:6]) > 0), "")
-    host = next((word for word in words if re.fullmatch(r"\d+\.\d+\.\d+\.\d+", word, re.A)), "0.0.0.0")
+    host = next((word for word in words if re.fullmatch(r"\d+\.\d+\.\d+\.\d+", word, re.A)), _EVERYWHERE)
     yield tcp(host, _number(port), *_plain("netcat"))
 
 
@@ -106,7 +111,7 @@ def _ssh(argv: Sequence[str]) -> Iterator[Listener]:
         forward = flag[2] or (argv[at + 1] if at + 1 < len(argv) else "")
         found = re.match(r"(?:(\[[^\]]*\]|[^:\[\]]*):)?(\d{1,5}):(/.*|[^:]*:237[56])$", forward, re.A)
         if found and (concerns_socket(found[3]) or _DAEMON_PORT.search(found[3])):
-            host = (found[1] or "localhost").replace("*", "0.0.0.0")
+            host = (found[1] or "localhost").replace("*", _EVERYWHERE)
             verdict, reason = _plain("ssh")
             listener = tcp(host, _number(found[2]), verdict, reason)
             # What -R opens is on the other machine.
@@ -136,7 +141,28 @@ def web_server(text: str) -> Iterator[Listener]:
         verdict, reason = _plain("a proxy")
         if checks:
             verdict, reason = Verdict.MUTUAL_TLS, "the proxy asks clients for a certificate"
-        yield tcp(host.replace("*", "0.0.0.0") or "0.0.0.0", _number(port), verdict, reason)
+        yield tcp(host.replace("*", _EVERYWHERE) or _EVERYWHERE, _number(port), verdict, reason)
+
+
+def containerd(text: str) -> Iterator[Listener]:
+    """The listener of a containerd that serves its own API by TCP: whoever connects starts containers with it."""
+    grpc = re.search(r"\[grpc\]([^\[]*)", text)
+    options = (
+        dict(re.findall(r"^\s*(tcp_\w{1,20})\s*=\s*[\"']([^\"'\n]{1,200})[\"']", grpc[1], re.M))
+        if grpc
+        else {}
+    )
+    if "tcp_address" not in options:
+        return
+    host, _, port = options["tcp_address"].rpartition(":")
+    if "tcp_tls_ca" in options:
+        verdict, reason = (
+            Verdict.MUTUAL_TLS,
+            "containerd asks clients for a certificate that its tcp_tls_ca signed",
+        )
+    else:
+        verdict, reason = Verdict.UNAUTHENTICATED, "containerd checks nobody, so whoever connects is root"
+    yield tcp(host or _EVERYWHERE, _number(port), verdict, reason)
 
 
 # --- Containers ---
@@ -156,23 +182,9 @@ class Container:
     mounts: list[str] = field(default_factory=list[str])
 
 
-_RUN_SWITCHES: Final = frozenset(
-    [
-        "--privileged",
-        "--rm",
-        "--detach",
-        "--init",
-        "--interactive",
-        "--tty",
-        "--read-only",
-        "--no-healthcheck",
-        "--oom-kill-disable",
-        "--publish-all",
-        "--sig-proxy",
-        "--disable-content-trust",
-        "--quiet",
-        "--help",
-    ]
+_RUN_SWITCHES: Final = names(
+    "--privileged --rm --detach --init --interactive --tty --read-only --no-healthcheck --oom-kill-disable "
+    "--publish-all --sig-proxy --disable-content-trust --quiet --help"
 )
 _SHORT_WITH_VALUE: Final = "acehlmpuvw"
 
@@ -242,7 +254,7 @@ def _published(text: str) -> list[tuple[str, str, str]]:
         ports = [*before[-1:], last]
     inside = ports[-1]
     outside = ports[0] if len(ports) > 1 else ""
-    return [(host or "0.0.0.0", _in_range(outside, inside, at), at) for at in _range(inside)]
+    return [(host or _EVERYWHERE, _in_range(outside, inside, at), at) for at in _range(inside)]
 
 
 def _range(text: str) -> list[str]:
@@ -290,9 +302,9 @@ def container_listeners(container: Container) -> Iterator[Listener]:
         if proxy or "2375" in (outside, inside) or "2376" in (outside, inside):
             yield tcp(host, _number(outside), verdict, reason)
     if proxy and container.host_network:
-        yield tcp("0.0.0.0", 2375, verdict, reason)
+        yield tcp(_EVERYWHERE, 2375, verdict, reason)
     if proxy and container.all_ports and not container.ports:
-        yield tcp("0.0.0.0", None, verdict, reason)
+        yield tcp(_EVERYWHERE, None, verdict, reason)
 
 
 def _starts_daemon(command: Sequence[str]) -> bool:
@@ -348,7 +360,7 @@ def _on_host(container: Container, listeners: Iterable[Listener]) -> Iterator[Li
             if inside == str(listener.port) or listener.port is None or not inside.isdigit():
                 yield tcp(host, _number(outside), listener.verdict, listener.reason)
         if container.all_ports:
-            yield tcp("0.0.0.0", None, listener.verdict, listener.reason)
+            yield tcp(_EVERYWHERE, None, listener.verdict, listener.reason)
 
 
 # --- Compose ---
@@ -396,7 +408,7 @@ def compose(document: Any, variables: Mapping[str, str]) -> Iterator[Container]:
                 long = cast(Mapping[Any, Any], port)
                 if text(long.get("protocol") or "tcp") == "tcp":
                     place = (
-                        text(long.get("host_ip")) or "0.0.0.0",
+                        text(long.get("host_ip")) or _EVERYWHERE,
                         text(long.get("published")),
                         text(long.get("target")),
                     )

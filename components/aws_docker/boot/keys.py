@@ -6,8 +6,9 @@ placeholder) is no key.
 
 import hashlib
 import re
+from base64 import b64encode
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from .encodings import Undecodable, as_text, compression, decompress, unbase64
 
@@ -26,44 +27,66 @@ _DER = re.compile(
     rb"(?:\x00(?:0.\x06|\x02[\x40-\x7f\x81\x82])|\x01(?:\x04[\x10-\x50]|0.\x06)|\x030)",
     re.S,
 )
+_MARKS: Final = (
+    b"PRIVATE KEY",
+    b"Key-File",
+    b"AGE-SECRET",
+    b"LS0tLS1CRUdJTi",
+    b"H4sI",
+    b"MII",
+    b"MIG",
+    b"MHc",
+    b"MC4",
+)
 _HIDDEN: Final = "(hidden)"
 
 
-def keys(text: str, depth: int = 3) -> Iterator[tuple[str, int]]:
-    """The private keys in a text, also inside base64: a fingerprint each, and the line where it starts."""
+class Key(NamedTuple):
+    """A private key that was found."""
+
+    fingerprint: str
+    line: int
+    material: str
+    """What must not be shown: the key's text, and the base64 around it. Never leaves this package."""
+
+
+def keys(text: str, depth: int = 3) -> Iterator[Key]:
+    """The private keys in a text, also inside base64."""
     if "PRIVATE KEY" in text:
         for header in _HEADER.finditer(text):
             body = _body(text[header.end() : header.end() + _BODY])
             if body:
-                yield _fingerprint(body), text.count("\n", 0, header.start()) + 1
+                yield Key(_fingerprint(body), _line(text, header.start()), body)
     for pattern in _OTHERS:
         if found := pattern.search(text):
-            yield (
-                _fingerprint(text[found.start() : found.start() + 200]),
-                text.count("\n", 0, found.start()) + 1,
-            )
+            rest = text[found.start() : found.start() + _BODY]
+            yield Key(_fingerprint(found[0]), _line(text, found.start()), rest)
     if depth:
         for blob in _BLOB.finditer(text):
             try:
                 data = unbase64(blob[0].encode())
             except Undecodable:
                 continue
-            for fingerprint in keys_in_bytes(data, depth - 1):
-                yield fingerprint, text.count("\n", 0, blob.start()) + 1
+            for key in keys_in_bytes(data, depth - 1):
+                material = f"{key.material} {''.join(blob[0].split())}"
+                yield Key(key.fingerprint, _line(text, blob.start()), material)
 
 
-def keys_in_bytes(data: bytes, depth: int = 3) -> Iterator[str]:
-    """The fingerprints of the private keys in a file's bytes: PEM, DER, or either compressed."""
+def keys_in_bytes(data: bytes, depth: int = 3) -> Iterator[Key]:
+    """The private keys in a file's bytes: PEM, DER, or either compressed."""
     if compression(data):
         try:
             data = decompress(data)
         except Undecodable:
             return
     if _DER.match(data):
-        yield _fingerprint(data[:64].hex())
-    elif b"PRIVATE KEY" in data or b"LS0tLS1CRUdJTi" in data or b"Key-File" in data or b"H4sI" in data:
-        for fingerprint, _ in keys(as_text(data), depth):
-            yield fingerprint
+        yield Key(_fingerprint(data[:64].hex()), 1, b64encode(data).decode())
+    elif any(mark in data for mark in _MARKS):
+        yield from keys(as_text(data), depth)
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
 
 
 def _body(rest: str) -> str | None:
@@ -84,21 +107,19 @@ def _fingerprint(body: str) -> str:
     return hashlib.sha256(body[:64].encode(errors="replace")).hexdigest()
 
 
-_RUN = re.compile(r"[A-Za-z0-9+/=_\-]{20,}")
-_PEM = re.compile(r"-----BEGIN [^\n]*", re.S)
+_RUN = re.compile(r"[A-Za-z0-9+/=]{12,}")
+_PEM = re.compile(r"-----BEGIN .*", re.S)
 
 
-def hide(text: str, source: str) -> str:
-    """A text to report without what a key could be: PEM, and long runs of base64 that occur in the source's keys."""
+def hide(text: str, material: str) -> str:
+    """A text that may be shown: without PEM, and without anything that occurs in the material of a key."""
     if "-----BEGIN" in text:
         text = _PEM.sub(_HIDDEN, text)
-    if "PRIVATE KEY" in source or _BLOB.search(source):
-        text = _RUN.sub(lambda run: _HIDDEN if _secret(run[0]) else run[0], text)
-    return text if len(text) <= 300 else text[:300] + "…"
+    text = text if len(text) <= 300 else text[:300] + "…"
+    if not material:
+        return text
+    return _RUN.sub(lambda run: _HIDDEN if _occurs(run[0], material) else run[0], text)
 
 
-def _secret(run: str) -> bool:
-    # Paths and names have few digits and capitals next to each other; keys have them all through.
-    return len(run) >= 40 or len(re.findall(r"[a-z][A-Z0-9]|[A-Z][a-z0-9]|[0-9][A-Za-z]", run)) * 4 >= len(
-        run
-    )
+def _occurs(run: str, material: str) -> bool:
+    return any(run[at : at + 12] in material for at in range(len(run) - 11))

@@ -14,10 +14,28 @@ from .keys import keys, keys_in_bytes
 UNKNOWN: Final = "$(command)"
 """Stands in a text for what only the machine knows. The `$` is how daemon.py tells it, too."""
 
+FETCHED_INSTALLER: Final = f"{UNKNOWN} of get.docker.com"
+"""Stands for Docker's own installer, fetched: what it does is known."""
+
+DOCUMENTATION = re.compile(
+    r"/usr/(?:local/)?share/|/etc/(?:motd|issue|update-motd\.d)|\.(?:md|txt|rst|adoc|html|log|example|sample|bak|disabled)$|/README|/tmp/.*\.log$|/var/log/"
+)
+"""Paths of what is only read by people."""
+
 _ALTERNATIVES: Final = 6
 _ONE_TEXT: Final = 1 << 18
 _ALL_TEXTS: Final = 1 << 22
 _STEPS: Final = 20_000
+
+
+def base(program: str) -> str:
+    """A program's own name."""
+    return program.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1].removesuffix(".exe")
+
+
+def names(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
 
 
 class Content(NamedTuple):
@@ -49,6 +67,8 @@ class Machine:
     unread: dict[str, None] = field(default_factory=dict[str, None])
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """Where private keys stand, by fingerprint."""
+    material: set[str] = field(default_factory=set[str])
+    """What the keys consist of: never to be shown."""
     runs_docker: bool = False
     changes: int = 0
     size: int = 0
@@ -64,13 +84,11 @@ class Machine:
         if len(self.unread) < 50:
             self.unread[sentence] = None
 
-    def look_for_keys(self, text: str | bytes, where: str, *, lines: bool = False) -> None:
-        if isinstance(text, bytes):
-            for fingerprint in keys_in_bytes(text):
-                self.keys.setdefault(fingerprint, where)
-            return
-        for fingerprint, line in keys(text):
-            self.keys.setdefault(fingerprint, f"{where}, line {line}" if lines else where)
+    def look_for_keys(self, text: str | bytes, where: str) -> None:
+        """Notes the private keys in a text or in a file's bytes."""
+        for key in keys_in_bytes(text) if isinstance(text, bytes) else keys(text):
+            self.keys.setdefault(key.fingerprint, where)
+            self.material.add(key.material)
 
     # --- Files ---
 

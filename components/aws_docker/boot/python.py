@@ -1,7 +1,7 @@
 """What a Python program in user-data writes and starts, as far as its literals tell.
 
-Read with `ast`, never run. Strings that are computed are not followed; a program that concerns Docker and yields nothing
-is said to be unread.
+Read with `ast`, never run. Strings that are computed are not followed; a program that concerns Docker and yields
+nothing is said to be unread.
 """
 
 import ast
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from . import own
+from .encodings import Undecodable, as_text, unbase64
 from .machine import UNKNOWN
 
 if TYPE_CHECKING:
@@ -51,14 +52,12 @@ def follow(shell: "Shell", text: str) -> None:
         return  # judgement.py knows what it does
     found = _Found(shell)
     concerns = _CONCERNS.search(text)
-    if concerns or "subprocess" in text or "os." in text:
+    if concerns or re.search(r"subprocess|os\.|exec|eval", text):
         tree = _tree(text)
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.say(
-            f"{shell.where(shell.line)}: a Python program concerns Docker and cannot be followed"
-        )
+        shell.machine.say(f"{shell.place}: a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -75,6 +74,8 @@ class _Found:
     def __init__(self, shell: "Shell") -> None:
         self.shell = shell
         self.values: dict[str, Any] = {}
+        self.opened: dict[str, ast.Call] = {}
+        self.written: set[int] = set()
         self.anything = False
 
     def look(self, tree: ast.Module) -> None:
@@ -85,16 +86,18 @@ class _Found:
                 self.assign(node.targets[0], self.value(node.value), daemon)
             elif isinstance(node, ast.Dict):
                 value = self.value(node)
-                if isinstance(value, dict) and any(
-                    str(key) in ("hosts", "tls", "tlsverify", "tlscacert") for key in value
-                ):
-                    daemon |= cast(dict[str, Any], value)
+                options = cast(dict[str, Any], value) if isinstance(value, dict) else {}
+                if {"hosts", "tls", "tlsverify", "tlscacert"} & set(options):
+                    daemon |= options
             elif (
                 isinstance(node, ast.Constant)
                 and isinstance(node.value, str)
                 and node.value.endswith("daemon.json")
             ):
                 path = node.value
+            elif isinstance(node, ast.withitem):
+                if isinstance(node.optional_vars, ast.Name) and isinstance(node.context_expr, ast.Call):
+                    self.opened[node.optional_vars.id] = node.context_expr
             elif isinstance(node, ast.Call):
                 self.call(node)
         if daemon and path:
@@ -123,26 +126,48 @@ class _Found:
             if isinstance(function, ast.Name)
             else ""
         )
-        if name in _RUNS and node.args:
-            value = self.value(node.args[0])
+        if name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
+            text = self.value(node.args[0])
+            if isinstance(text, str | bytes) and self.shell.depth < 9:
+                self.shell.depth += 1
+                follow(self.shell, as_text(text) if isinstance(text, bytes) else text)
+                self.shell.depth -= 1
+            else:
+                self.shell.machine.say(f"{self.shell.place}: a Python program runs code that it computes")
+        elif name in _RUNS and node.args:
+            value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
-                rest = [self.value(each) for each in node.args[1:]]
-                value = rest[0] if len(rest) == 1 and isinstance(rest[0], list) else rest
+                rest: list[Any] = [self.value(each) for each in node.args[1:]]
+                value = cast(list[Any], rest[0]) if len(rest) == 1 and isinstance(rest[0], list) else rest
             if isinstance(value, str):
                 self.follows(value)
                 self.shell.inner(value)
+            elif value is None:
+                self.shell.machine.say(
+                    f"{self.shell.place}: a Python program runs a command that it computes"
+                )
             elif isinstance(value, list) and value:
                 words = [UNKNOWN if word is None else str(word) for word in cast(list[Any], value)]
                 self.follows(" ".join(words))
                 self.shell.command(words, None)
         elif name in ("write_text", "write") and isinstance(function, ast.Attribute) and node.args:
             text, place = self.value(node.args[0]), function.value
+            if isinstance(place, ast.Name):
+                place = self.opened.get(place.id, place)
             if isinstance(place, ast.Call) and place.args:
                 path = self.value(place.args[0])
                 mode = self.value(place.args[1]) if len(place.args) > 1 else "w"
                 if isinstance(path, str) and isinstance(text, str):
                     self.follows(path + text)
-                    self.shell.write(path, text, append=isinstance(mode, str) and "a" in mode)
+                    again = id(place) in self.written
+                    self.written.add(id(place))
+                    self.shell.write(path, text, append=again or (isinstance(mode, str) and "a" in mode))
+
+    def decoded(self, value: Any) -> bytes | None:
+        try:
+            return unbase64(value.encode() if isinstance(value, str) else value) if value else None
+        except (Undecodable, TypeError, UnicodeEncodeError):
+            return None
 
     def value(self, node: ast.AST) -> Any:
         """A literal's value; None for what is computed."""
@@ -173,6 +198,11 @@ class _Found:
             case ast.Call(func=ast.Attribute(attr="dumps")) if node.args:
                 value = self.value(node.args[0])
                 return json.dumps(value, default=str) if value is not None else None
+            case ast.Call(func=ast.Attribute(attr="b64decode" | "standard_b64decode")) if node.args:
+                return self.decoded(self.value(node.args[0]))
+            case ast.Call(func=ast.Attribute(attr="decode" | "encode" | "strip", value=inner)):
+                value = self.value(inner)
+                return as_text(value) if isinstance(value, bytes) else value
             case ast.Call(func=ast.Attribute(attr="split", value=ast.Constant(value=str() as text))):
                 return text.split()
             case _:

@@ -8,28 +8,16 @@ they write are alternatives. What single programs do is programs.py's.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, product
 from typing import Final
 
-from . import programs
+from . import expansion, programs
 from .machine import UNKNOWN, Machine
-from .syntax import MAX_DEPTH, Block, Node, Part, Pipeline, Redirect, Script, Simple, Word, parse
+from .syntax import MAX_DEPTH, Block, Node, Pipeline, Redirect, Script, Simple, parse
 
-_COMBINATIONS: Final = 8
 _VALUES: Final = 6
-_LONGEST: Final = 1 << 16
-_ENVIRONMENT: Final = {
-    "HOME": "/root",
-    "USER": "root",
-    "LOGNAME": "root",
-    "UID": "0",
-    "EUID": "0",
-    "IFS": " \t\n",
-}
 _TESTS: Final = frozenset(
     ("[", "test", "[[", "grep", "egrep", "command", "which", "type", "hash", "pgrep", "!")
 )
-_PARAMETER = re.compile(r"([!#]?)([A-Za-z_]\w*|[0-9]+|[@*#?$!-])(?:\[([^\]]*)\])?(.*)", re.S | re.A)
 
 Where = Callable[[int], str]
 
@@ -53,17 +41,35 @@ class Shell:
     """Whether what runs now may not run on the machine."""
     depth: int = 0
     line: int = 1
+    fixed: int = 0
+    """The line to name while text from elsewhere runs in this shell (eval, source); 0 for none."""
     ended: bool = False
+
+    @property
+    def place(self) -> str:
+        """Where in the user-data the command stands that runs now."""
+        return self.where(self.fixed or self.line)
+
+    def include(self, text: str, stdin: str | None = None) -> str:
+        """Follows a script in this same shell: eval, source."""
+        outer, self.fixed = self.fixed, self.fixed or self.line
+        try:
+            return self.run(text, stdin)
+        finally:
+            self.fixed = outer
 
     def run(self, text: str, stdin: str | None = None) -> str:
         """Follows a script to its end, and gives what it prints."""
         if self.depth > MAX_DEPTH // 2:
-            self.machine.say(f"{self.where(self.line)}: scripts inside scripts, too deep to follow")
+            self.machine.say(f"{self.place}: scripts inside scripts, too deep to follow")
             return UNKNOWN
-        self.machine.step(1 + len(text) // 200)
+        self.machine.step(1 + len(text) // 20)
         self.depth += 1
         try:
-            return self.script(parse(text), stdin)
+            parsed = parse(text)
+            if parsed.too_deep:
+                self.machine.say(f"{self.place}: nested too deeply to read")
+            return self.script(parsed.script, stdin)
         finally:
             self.depth -= 1
 
@@ -71,7 +77,7 @@ class Shell:
         """Follows a script in a shell of its own, which inherits what this one knows."""
         shell = Shell(
             self.machine,
-            lambda _: self.where(self.line),
+            lambda _, place=self.place: place,
             self.start,
             dict(self.variables),
             dict(self.arrays),
@@ -144,7 +150,7 @@ class Shell:
                 out.append(self.script(block.bodies[0], stdin))
                 self.directory, self.variables, self.ended = directory, variables, ended
             case "for":
-                fields = [text for word in block.words for text in self.fields(word)]
+                fields = [text for word in block.words for text in expansion.fields(self, word)]
                 for text in fields[:30]:
                     if block.name:
                         self.variables[block.name] = [text]
@@ -185,25 +191,26 @@ class Shell:
         own: dict[str, list[str]] = {}
         for name, operator, words in command.assignments:
             if operator.endswith("("):
-                fields = [text for word in words for text in self.fields(word)]
+                fields = [text for word in words for text in expansion.fields(self, word)]
                 self.arrays[name] = (self.arrays.get(name, []) if operator[0] == "+" else []) + fields
                 self.variables.pop(name, None)
                 continue
-            values = self.texts(words[0] if words else ())
+            values = expansion.texts(self, words[0] if words else ())
             old = self.variables.get(name, [])
             if operator == "+=":
                 values = [before + value for before in old or [""] for value in values]
             if self.maybe:
                 values = list(dict.fromkeys([*old, *values]))
-            values = [value[:_LONGEST] for value in values[-_VALUES:]]
+            values = [value[: expansion.LONGEST] for value in values[-_VALUES:]]
             if declares and old:
                 own[name] = old
             elif declares:
                 own[name] = []
             self.variables[name] = values
-        out = ""
+        # `$(< file)`: a command of a redirection alone prints the file.
+        out = stdin or "" if not command.words and not command.assignments and command.redirects else ""
         outer_maybe = self.maybe
-        combinations = self.argvs(command.words)
+        combinations = expansion.commands(self, command.words)
         self.maybe = self.maybe or len(combinations) > 1
         for argv in combinations:
             if argv:
@@ -237,22 +244,22 @@ class Shell:
     def input(self, redirects: Sequence[Redirect], stdin: str | None) -> str | None:
         for redirect in redirects:
             if redirect.operator == "<<":
-                stdin = self.text(redirect.word)
+                stdin = expansion.text(self, redirect.word)
             elif redirect.operator == "<<<":
-                stdin = self.text(redirect.word) + "\n"
+                stdin = expansion.text(self, redirect.word) + "\n"
             elif redirect.operator in ("<", "<>"):
-                stdin = self.file(self.text(redirect.word))
+                stdin = self.file(expansion.text(self, redirect.word))
         return stdin
 
     def output(self, redirects: Sequence[Redirect], out: str) -> str:
         for redirect in redirects:
             if redirect.operator in (">", ">>", ">|", "&>", "&>>") and redirect.descriptor in ("", "1"):
                 append = ">>" in redirect.operator
-                for path in self.texts(redirect.word):
+                for path in expansion.texts(self, redirect.word):
                     self.write(path, out, append=append)
                 out = ""
             elif redirect.operator == ">&" and redirect.descriptor == "":
-                target = self.text(redirect.word)
+                target = expansion.text(self, redirect.word)
                 if not re.fullmatch(r"\d*-?", target, re.A):
                     self.write(target, out)
                     out = ""
@@ -266,258 +273,12 @@ class Shell:
     def write(self, path: str, text: str, *, append: bool = False) -> None:
         if not path or path.startswith("/dev/"):
             return
-        self.machine.write(self.path(path), text, self.where(self.line), append=append, maybe=self.maybe)
+        self.machine.write(self.path(path), text, self.place, append=append, maybe=self.maybe)
 
     def file(self, path: str) -> str:
         """The last content that a file may have."""
         contents = self.machine.read(self.path(path))
         return contents[-1].text if contents else UNKNOWN
-
-    # --- Words ---
-
-    def text(self, word: Word) -> str:
-        """A word as one text."""
-        return self.texts(word)[-1]
-
-    def texts(self, word: Word) -> list[str]:
-        """A word as one text, in each of its alternatives."""
-        if len(word) == 1 and word[0].kind == "text":
-            return [_tilde(word[0])]
-        pieces = [self.part(part) for part in word]
-        return [
-            "".join(" ".join(texts) for texts in each) for each in islice(product(*pieces), _COMBINATIONS)
-        ]
-
-    def fields(self, word: Word) -> list[str]:
-        """A word as the fields that it splits into, taking the last value of each variable."""
-        return self.alternatives(word)[-1]
-
-    def argvs(self, words: Sequence[Word]) -> list[list[str]]:
-        """A command's words, in each combination of alternatives."""
-        if not words:
-            return []
-        each = [self.alternatives(word) for word in words]
-        combinations = [
-            [field for fields in chosen for field in fields]
-            for chosen in islice(product(*each), _COMBINATIONS)
-        ]
-        count = 1
-        for alternatives in each:
-            count *= len(alternatives)
-        if count > _COMBINATIONS:
-            # Too many to try all: each word's alternatives once, beside the others' last.
-            last = [alternatives[-1] for alternatives in each]
-            for at, alternatives in enumerate(each):
-                for fields in alternatives[:-1]:
-                    chosen = [*last[:at], fields, *last[at + 1 :]]
-                    combinations.append([field for fields in chosen for field in fields])
-        return combinations
-
-    def alternatives(self, word: Word) -> list[list[str]]:
-        if len(word) == 1 and word[0].kind == "text":
-            text = _tilde(word[0])
-            return [_braces(text) if not word[0].quoted else [text]]
-        pieces = [self.part(part) for part in word]
-        results: list[list[str]] = []
-        for chosen in islice(product(*pieces), _COMBINATIONS):
-            fields: list[str] = []
-            current: str | None = None
-            for part, texts in zip(word, chosen, strict=True):
-                if part.quoted and len(texts) <= 1:
-                    current = (current or "") + "".join(texts)
-                    continue
-                if part.quoted:  # "$@"
-                    fields.append((current or "") + texts[0])
-                    fields += texts[1:-1]
-                    current = texts[-1]
-                    continue
-                if part.kind == "text":
-                    current = (current or "") + texts[0]
-                    continue
-                text = " ".join(texts)
-                split = text.split()
-                if text[:1].isspace() and current is not None:
-                    fields.append(current)
-                    current = None
-                if split:
-                    fields += [(current or "") + split[0], *split[1:]][:-1]
-                    current = split[-1] if len(split) > 1 else (current or "") + split[0]
-                    if text[-1:].isspace():
-                        fields.append(current)
-                        current = None
-            if current is not None:
-                fields.append(current)
-            if any(part.kind == "text" and not part.quoted and "{" in part.text for part in word):
-                fields = [each for field in fields for each in _braces(field)]
-            results.append(fields)
-        return results or [[]]
-
-    def part(self, part: Part) -> list[list[str]]:
-        """What a piece of a word stands for: its alternatives, each a list of texts (one, save for arrays)."""
-        match part.kind:
-            case "text":
-                return [[part.text]]
-            case "variable":
-                return self.variable(part.text)
-            case "command":
-                shown = self.inner(part.text).rstrip("\n") if part.text.strip() else ""
-                return [[shown]]
-            case "arithmetic":
-                return [[_arithmetic(part.text, self.variables)]]
-            case "process<":
-                self.machine.changes += 1
-                path = f"/dev/fd/{self.machine.changes}"
-                self.machine.write(path, self.inner(part.text), self.where(self.line))
-                return [[path]]
-            case _:
-                return [["/dev/fd/63"]]
-
-    def variable(self, inside: str) -> list[list[str]]:
-        found = _PARAMETER.fullmatch(inside)
-        if not found:
-            return [[f"${{{inside[:40]}}}"]]
-        mark, name, index, operation = found.groups()
-        if name in ("@", "*"):
-            return [list(self.arguments)]
-        if name.isdigit():
-            number = int(name[:6])
-            values = [self.arguments[number - 1]] if 0 < number <= len(self.arguments) else None
-        elif name in self.arrays:
-            array = self.arrays[name]
-            if index in ("@", "*"):
-                return [list(array)]
-            number = int(index[:6]) if index and index.isdigit() else 0
-            values = [array[number]] if number < len(array) else None
-        elif name in self.variables:
-            values = self.variables[name]
-        elif name in _ENVIRONMENT:
-            values = [_ENVIRONMENT[name]]
-        elif name == "PWD":
-            values = [self.directory]
-        else:
-            values = None
-        if mark == "#":
-            return [[str(len(values[-1]))]] if values else [["0"]]
-        if mark == "!":
-            targets = values or []
-            return [
-                each for target in targets if re.fullmatch(r"\w+", target) for each in self.variable(target)
-            ] or [[f"${{!{name}}}"]]
-        if operation:
-            return [[text] for text in self.operation(name, values, operation)]
-        if values is None:
-            return [[""]] if name.isdigit() else [[f"${name}" if name in "#?$!-" else f"${{{name}}}"]]
-        return [[value] for value in values]
-
-    def operation(self, name: str, values: list[str] | None, operation: str) -> list[str]:
-        kind = re.match(r":?[-=+?]|##?|%%?|//?|\^\^?|,,?|:", operation)
-        operator = kind[0] if kind else ""
-        rest = operation[len(operator) :]
-
-        def given() -> list[str]:
-            parsed = parse("_ " + f'"{rest}"' if "'" not in rest and '"' not in rest else "_ " + rest)
-            words = parsed[0].nodes[0].words[1:] if parsed and isinstance(parsed[0].nodes[0], Simple) else []
-            return [" ".join(each) for each in product(*(self.texts(word) for word in words[:20]))][
-                :_COMBINATIONS
-            ]
-
-        match operator:
-            case ":-" | "-" | ":=" | "=":
-                chosen = [value for value in values or [] if value or operator[0] != ":"]
-                if not chosen or (len(chosen) < len(values or [])):
-                    chosen += given() or [""]
-                if "=" in operator:
-                    self.variables[name] = chosen
-                return chosen
-            case ":+" | "+":
-                return given() or [""] if values else [""]
-            case ":?" | "?":
-                return values if values is not None else [f"${{{name}}}"]
-        if values is None:
-            return [f"${{{name}}}"]
-        match operator:
-            case "^^":
-                return [value.upper() for value in values]
-            case ",,":
-                return [value.lower() for value in values]
-            case "/" | "//":
-                pattern, _, new = rest.partition("/")
-                old = "".join(
-                    self.texts(parse("_ " + pattern)[0].nodes[0].words[1])
-                    if pattern.strip() and _is_word(pattern)
-                    else [pattern]
-                )  # type: ignore[union-attr]
-                if old and not re.search(r"[*?\[]", old):
-                    put = (_is_word(new) and self.texts(_word(new))) or [new]
-                    return [
-                        value.replace(old, put[-1], -1 if operator == "//" else 1)[:_LONGEST]
-                        for value in values
-                    ]
-            case "%" | "%%" | "#" | "##":
-                if not re.search(r"[*?\[$`\\'\"]", rest):
-                    cut = str.removesuffix if operator[0] == "%" else str.removeprefix
-                    return [cut(value, rest) for value in values]
-            case ":":
-                numbers = re.fullmatch(r"\s*(-?\d{1,5})\s*(?::\s*(-?\d{1,5})\s*)?", rest)
-                if numbers:
-                    start = int(numbers[1])
-                    cut_off = [value[start:] for value in values]
-                    if numbers[2]:
-                        cut_off = [value[: int(numbers[2])] for value in cut_off]
-                    return cut_off
-            case _:
-                pass
-        return [f"${{{name}}}"]
-
-
-def _word(text: str) -> Word:
-    parsed = parse("_ " + text)
-    node = parsed[0].nodes[0] if parsed else None
-    return node.words[1] if isinstance(node, Simple) and len(node.words) == 2 else (Part("text", text, True),)
-
-
-def _is_word(text: str) -> bool:
-    return len(text) < 1_000 and not re.search(r"[\s;&|<>()]", text)
-
-
-def _tilde(part: Part) -> str:
-    text = part.text
-    return "/root" + text[1:] if not part.quoted and (text == "~" or text.startswith("~/")) else text
-
-
-_BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
-
-
-def _braces(text: str) -> list[str]:
-    if "{" not in text:
-        return [text]
-    texts = [text]
-    for _ in range(4):
-        found = _BRACES.search(texts[0])
-        if not found:
-            break
-        texts = [
-            each[: inner.start()] + choice + each[inner.end() :]
-            for each in texts
-            if (inner := _BRACES.search(each))
-            for choice in inner[1].split(",")[:20]
-        ][:60]
-    return texts
-
-
-def _arithmetic(text: str, variables: dict[str, list[str]]) -> str:
-    # A sum of numbers and variables, such as a port is made of.
-    total, sign = 0, 1
-    for token in re.findall(r"\d{1,9}|\$?\w{1,64}|\S", text, re.A)[:40]:
-        if token in "+-":
-            sign = 1 if token == "+" else -1  # noqa: S105 - an arithmetic sign
-            continue
-        values = variables.get(token.lstrip("$"), [])
-        value = token if token.isdigit() else values[-1] if values else ""
-        if not re.fullmatch(r"\d{1,9}", value, re.A):
-            return UNKNOWN
-        total += sign * int(value)
-    return str(total)
 
 
 def _is_test(pipeline: Pipeline) -> bool:

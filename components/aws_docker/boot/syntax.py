@@ -82,29 +82,34 @@ _KEYWORD = re.compile(
 _FUNCTION = re.compile(r"([\w.:@-]{1,64})[ \t]*\([ \t]*\)", re.A)
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?$!-]", re.A)
 _IN_QUOTES = re.compile(r'[^"\\$`]+')
+_PREFIX = re.compile(r"(?:!|time(?: -p)?|coproc)(?=[ \t\n])")
+_FUNCTION_NAME = re.compile(r"[^\s(){};&|]*")
+_PARENTHESES = re.compile(r"[ \t]*\([ \t]*\)")
+_IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
+_IN = re.compile(r"in(?=\s)")
+_CASE_END = re.compile(r";;&|;;|;&")
+_ESCAPED = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.S)
 _INNER = re.compile(r"[^\\'\"`(){}$#]+")
 _NEVER: Final[frozenset[str]] = frozenset()
 
 
-def parse(text: str, depth: int = 0) -> Script:
-    """The commands of a script, in order. Beyond MAX_DEPTH nothing is read."""
-    if depth > MAX_DEPTH:
-        return []
-    return _Parser(text.replace("\r\n", "\n"), depth).script()
+class Parsed(NamedTuple):
+    """What `parse` read."""
+
+    script: Script
+    too_deep: bool
+    """Whether something is nested deeper than MAX_DEPTH, and not read."""
+
+
+def parse(text: str) -> Parsed:
+    """The commands of a script, in order."""
+    parser = _Parser(text.replace("\r\n", "\n"), 0)
+    return Parsed(parser.script(), parser.too_deep)
 
 
 def quoted_parts(text: str) -> Word:
     """A text read as inside double quotes: a here-document's body."""
-    parser = _Parser(text, 0)
-    return tuple(parser.in_quotes(stop=""))
-
-
-def is_too_deep(text: str) -> bool:
-    """Whether blocks or substitutions may be nested deeper than `parse` reads."""
-    return (
-        text.count("(") + text.count("{") + text.count("if") + text.count("do") > MAX_DEPTH
-        and _Parser(text, 0).deep()
-    )
+    return tuple(_Parser(text, 0).in_quotes(stop=""))
 
 
 class _Parser:
@@ -117,10 +122,6 @@ class _Parser:
         self.unclosed = False
         self.waiting: list[tuple[Redirect, str, bool, bool]] = []
         self.newlines = [found.start() for found in re.finditer("\n", text)]
-
-    def deep(self) -> bool:
-        self.script()
-        return self.too_deep
 
     def line(self) -> int:
         return bisect_right(self.newlines, self.at - 1) + 1
@@ -179,7 +180,7 @@ class _Parser:
         nodes: list[Node] = []
         while self.at < self.end:
             self.blank()
-            while keyword := re.compile(r"(?:!|time(?: -p)?|coproc)(?=[ \t\n])").match(self.text, self.at):
+            while keyword := _PREFIX.match(self.text, self.at):
                 self.at = keyword.end()
                 self.blank()
             node = self.node()
@@ -256,9 +257,9 @@ class _Parser:
                 return self.case(line)
             case _:  # function
                 self.blank()
-                name = re.compile(r"[^\s(){};&|]*").match(self.text, self.at)
+                name = _FUNCTION_NAME.match(self.text, self.at)
                 self.at = name.end() if name else self.at
-                parentheses = re.compile(r"[ \t]*\([ \t]*\)").match(self.text, self.at)
+                parentheses = _PARENTHESES.match(self.text, self.at)
                 self.at = parentheses.end() if parentheses else self.at
                 return self.function(name[0] if name else "", line)
 
@@ -284,11 +285,11 @@ class _Parser:
         if self.text.startswith("((", self.at):
             close = self.closing(self.at)
             self.at = self.end if close is None else close + 1
-        elif found := re.compile(r"[A-Za-z_]\w*").match(self.text, self.at):
+        elif found := _IDENTIFIER.match(self.text, self.at):
             name = found[0]
             self.at = found.end()
             self.blank_lines()
-            if found := re.compile(r"in(?=\s)").match(self.text, self.at):
+            if found := _IN.match(self.text, self.at):
                 self.at = found.end()
                 self.blank()
                 while self.at < self.end and self.text[self.at] not in "\n;&|()<>":
@@ -316,7 +317,7 @@ class _Parser:
                     self.at += 1
             self.at += 1
             bodies.append(self.commands(frozenset(("esac",))))
-            if found := re.compile(r";;&|;;|;&").match(self.text, self.at):
+            if found := _CASE_END.match(self.text, self.at):
                 self.at = found.end()
             if self.at == before:
                 self.at += 1
@@ -501,7 +502,7 @@ class _Parser:
 
     def escaped(self) -> str:
         # $'...': ends at the next quote that no backslash escapes.
-        found = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.S).match(self.text, self.at)
+        found = _ESCAPED.match(self.text, self.at)
         if not found:
             self.at += 2
             return ""

@@ -6,6 +6,7 @@ systemd.service(5), systemd.socket(5)). What those programs expose is judgement.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 UNIT_DIRECTORIES: Final = (
@@ -18,7 +19,7 @@ UNIT_DIRECTORIES: Final = (
     "/usr/lib/systemd/user",
 )
 _UNIT = re.compile(
-    r"(?P<directory>.*/(?:systemd/(?:system|user)(?:\.control|\.attached|-generators)?|systemd/transient|containers/systemd))"
+    r"(?P<directory>.*/(?:systemd/(?:system|user)(?:\.control|\.attached)?))"
     r"/(?P<unit>[^/]+\.(?:service|socket))(?:\.d/(?P<drop_in>[^/]+\.conf))?"
 )
 _ANY = re.compile(
@@ -70,6 +71,12 @@ def settings(text: str) -> Iterator[tuple[str, str, str]]:
         yield section, key.strip(), value.strip()
 
 
+@lru_cache(maxsize=64)
+def _settings(text: str) -> tuple[tuple[str, str, str], ...]:
+    # Docker's own unit is read again and again.
+    return tuple(settings(text))
+
+
 class Setting(NamedTuple):
     """A value and the place that set it."""
 
@@ -84,7 +91,7 @@ def merged(texts: Sequence[tuple[str, str]]) -> dict[str, list[Setting]]:
     """A unit of its file and drop-ins, in order: lists grow, and an empty value empties them."""
     unit: dict[str, list[Setting]] = {}
     for text, where in texts:
-        for _, key, value in settings(text):
+        for _, key, value in _settings(text):
             values = unit.setdefault(key, [])
             if value:
                 values.append(Setting(value, where))

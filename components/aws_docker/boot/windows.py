@@ -16,7 +16,8 @@ _PRINTED = re.compile(
     r"\s*(?:#|rem\s|::|@?echo\b|write-(?:host|output|verbose|information|warning|debug)\b)", re.I
 )
 _RUNS = re.compile(
-    r"dockerd|(?:install-\w+|start-service|restart-service|net start|sc(?:\.exe)? (?:start|config))[^\n]{0,80}\bdocker|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
+    r"dockerd|(?:install-\w+|start-service|restart-service|net start|sc(?:\.exe)? (?:start|config))[^\n]{0,80}\bdocker"
+    r"|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
     re.I,
 )
 
@@ -49,7 +50,7 @@ def configurations(text: str) -> Iterator[tuple[dict[str, Any], int]]:
     """Each daemon.json that stands in it as JSON."""
     if "daemon.json" not in text.lower():
         return
-    for found in list(re.finditer(r"\"(?:hosts|tls\w{0,10})\"\s*:", text))[:20]:
+    for found in list(re.finditer(r"[\"']?\b(?:hosts|tls(?:verify)?)\b[\"']?\]?\s{0,9}[:=]", text))[:20]:
         start = text.rfind("{", 0, found.start())
         for end in [each.start() for each in re.finditer(r"\}", text[found.end() : found.end() + 4_000])][
             :10
@@ -61,3 +62,16 @@ def configurations(text: str) -> Iterator[tuple[dict[str, Any], int]]:
             if isinstance(value, dict):
                 yield cast(dict[str, Any], value), text.count("\n", 0, start) + 1
                 break
+        else:
+            # A hash table that is made into JSON, or JSON that is put together: at least its addresses.
+            line = text.count("\n", 0, found.start()) + 1
+            yield _options("\n".join(text.splitlines()[line - 1 : line + 20])), line
+
+
+def _options(text: str) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if hosts := re.findall(r"(?:tcp|npipe)://[^\s\"',)\]]{0,200}", text):
+        options["hosts"] = hosts
+    for name, value in re.findall(r"\"?\b(tls\w{0,10})\"?\s{0,9}[:=]\s{0,9}([^\s,;}]{1,200})", text):
+        options[name] = value.lower().endswith("true") if name in ("tls", "tlsverify") else value.strip("\"'")
+    return options

@@ -56,6 +56,12 @@ def load(text: str) -> Tree:
     return Tree(root[0] if root else None)
 
 
+def mapping(tree: Tree) -> Mapping[str, Any]:
+    """The mapping that a tree is; an empty one where it is something else."""
+    value = cast(object, tree.value)
+    return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else {}
+
+
 def _scalar(event: yaml.ScalarEvent) -> Any:
     value = event.value or ""
     if event.tag == "tag:yaml.org,2002:binary":
