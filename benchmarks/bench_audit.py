@@ -161,7 +161,7 @@ def _cloud() -> Iterator[None]:
 def _start_instances(vpc: str, groups: list[str]) -> None:
     ec2 = boto3.client("ec2")
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/20")["Subnet"]["SubnetId"]
-    picture = ec2.register_image(Name="i", RootDeviceName="/dev/xvda")["ImageId"]
+    picture = ec2.register_image(Name="picture", RootDeviceName="/dev/xvda")["ImageId"]
     for at in range(0, INSTANCES, 50):
         ec2.run_instances(
             ImageId=picture,

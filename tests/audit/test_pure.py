@@ -4,7 +4,7 @@ import datetime
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_docker.audit.probe import first_certificate, read_answer
@@ -49,6 +49,7 @@ _CONVERSATIONS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(_CONVERSATIONS, max_size=4), st.booleans())
 def test_every_conversation_has_a_verdict(said: list[Conversation], bundle: bool) -> None:
     judged = judge_port(PortFacts(HERE, State.OPEN, "", tuple(said)), bundle=bundle)
@@ -66,6 +67,7 @@ def test_every_conversation_has_a_verdict(said: list[Conversation], bundle: bool
         pytest.fail(f"an API answered, and the verdict is {judged.verdict}")
 
 
+@settings(deadline=None)
 @given(st.sampled_from([2375, 2376, 4243]), st.lists(_CONVERSATIONS, max_size=6), st.booleans())
 def test_questions_come_to_an_end(port: int, answers: list[Conversation], verify: bool) -> None:
     said: list[Conversation] = []
@@ -105,6 +107,7 @@ def test_what_a_stranger_says_is_short_and_plain() -> None:
     assert judged.engine == "[31m" + "x" * 36
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.booleans())
 def test_any_bytes_are_read_as_an_answer_or_not(came: bytes, ended: bool) -> None:
     for each in (
@@ -115,6 +118,7 @@ def test_any_bytes_are_read_as_an_answer_or_not(came: bytes, ended: bool) -> Non
         read_answer(each, ended=ended)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from([0x0303, 0x0304]))
 def test_any_bytes_are_read_as_a_certificate_or_not(message: bytes, version: int) -> None:
     first_certificate(message, version)
