@@ -435,7 +435,8 @@ _NEVER_SOURCES: Final = {
     "reserved": AddressSet.of(["240.0.0.0/4"])
     | (EVERYWHERE.ipv6 - AddressSet.of(["2000::/3", "fc00::/7", "fe80::/10", "ff00::/8"])),
 }
-_NEVER_SOURCE: Final = union(_NEVER_SOURCES.values())
+NEVER_SOURCES: Final = union(_NEVER_SOURCES.values())
+"""Where no packet that reaches a VPC comes from."""
 
 
 def trusted_networks(cidrs: Sequence[str], argument: str = "trusted_cidrs") -> tuple[Network, ...]:
@@ -483,7 +484,7 @@ def _trusted_network(cidr: Any, argument: str) -> Network:
         single = f"{ipaddress.ip_address(address)}/{network.max_prefixlen}"
         raise InvalidInput(argument, cidr, f"write '{network}' or '{single}'", "has host bits set")
     addresses = _network(network)
-    if addresses <= _NEVER_SOURCE:
+    if addresses <= NEVER_SOURCES:
         kind = next(name for name, never in _NEVER_SOURCES.items() if addresses.overlaps(never))
         raise InvalidInput(
             argument, cidr, "leave it out: nothing that reaches the host comes from there", f"is {kind}"

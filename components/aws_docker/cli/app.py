@@ -1,4 +1,4 @@
-"""The commands. Each reads a stack's outputs and writes them in a form that Docker's clients take.
+"""The commands. Those that hold code here read a stack's outputs and write them in a form that Docker's clients take.
 
 Keys go to private files, or through a pipe; they are never printed to a terminal.
 """
@@ -14,6 +14,7 @@ import typer
 
 from aws_docker import __version__
 
+from .audit import audit
 from .bundle import default_folder, write_bundle, write_new
 from .connection import (
     DOCKER_VARIABLES,
@@ -25,10 +26,12 @@ from .connection import (
     render_environment,
 )
 from .errors import CommandError
+from .probe import probe
 from .stack import stack_outputs
+from .verify import verify
 
 app = typer.Typer(
-    help="Reach the Docker hosts of a Pulumi stack, over mutual TLS.",
+    help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,6 +59,11 @@ def version(
     if version:
         print(__version__)
         raise typer.Exit
+
+
+app.command()(audit)
+app.command()(probe)
+app.command()(verify)
 
 
 @app.command()

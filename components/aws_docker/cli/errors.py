@@ -1,8 +1,35 @@
 """What the command tells its user instead of a stack trace."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from aws_docker.errors import InvalidInput
+
 
 class CommandError(Exception):
     """A user's mistake or a missing part: what is wrong, and what to do about it."""
 
+    status = 1
+
     def __init__(self, problem: str, mend: str) -> None:
         super().__init__(f"{problem}; {mend}")
+
+
+class NotChecked(CommandError):
+    """The same where something was to be checked: then 1 would say that it was, and that there are findings."""
+
+    status = 2
+
+    def __init__(self, message: object) -> None:
+        Exception.__init__(self, str(message))
+
+
+@contextmanager
+def checking() -> Generator[None]:
+    """For commands that check: whatever keeps them from it ends with 2, and one line."""
+    try:
+        yield
+    except (CommandError, InvalidInput) as error:
+        raise NotChecked(error) from None
+    except OSError as error:
+        raise NotChecked(f"{error.filename or 'a file'}: {error.strerror}") from None

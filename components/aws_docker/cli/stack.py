@@ -1,4 +1,4 @@
-"""Reads what a Pulumi stack put out, secrets included, through the `pulumi` command."""
+"""Reads what a Pulumi stack put out, secrets included, and its state, through the `pulumi` command."""
 
 import json
 import subprocess
@@ -10,8 +10,17 @@ from .errors import CommandError
 
 def stack_outputs(stack: str | None, directory: Path | None) -> dict[str, Any]:
     """The outputs of a stack by name; raises CommandError where `pulumi` is missing or refuses."""
+    return _ask("output", "--json", "--show-secrets", stack=stack, directory=directory)
+
+
+def stack_export(stack: str | None, directory: Path | None) -> dict[str, Any]:
+    """A stack's state, its secrets encrypted; raises CommandError where `pulumi` is missing or refuses."""
+    return _ask("export", stack=stack, directory=directory)
+
+
+def _ask(*words: str, stack: str | None, directory: Path | None) -> dict[str, Any]:
     # Not interactive: a prompt for a passphrase would stand in the middle of the JSON.
-    command = ["pulumi", "--non-interactive", "stack", "output", "--json", "--show-secrets"]
+    command = ["pulumi", "--non-interactive", "stack", *words]
     if stack:
         command += ["--stack", stack]
     if directory:

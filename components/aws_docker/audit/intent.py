@@ -1,0 +1,175 @@
+"""Decides what a stack intends for its Docker hosts, and where the configuration and the wire differ from it. Pure.
+
+The intent is the ingress rules that the stack's state holds: what the component was asked to admit, whatever has been
+done to the security group since. How to get at the state, the configuration and the wire is for verifying.py.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, cast
+
+from ..networks import AddressSet
+from .exposures import Exposure
+from .facts import GroupRule, RegionFacts, read_rules
+from .findings import Finding, Rank, Unchecked
+from .reach import Region
+from .verdicts import PortJudgement, Verdict
+
+_HOST: Final = "aws-docker:index:DockerHost"
+_RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+_INSTANCE: Final = "aws:ec2/instance:Instance"
+_TLS_PORT: Final = 2376
+_QUIET: Final = (Verdict.CLOSED, Verdict.FILTERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One host of a stack, as the stack's state has it."""
+
+    name: str
+    instance: str
+    account: str
+    region: str
+    address: str
+    """Where clients connect to; the private address of a host that is local only."""
+    remote: bool
+    rules: tuple[Mapping[str, Any], ...]
+    """Its ingress rules, as DescribeSecurityGroupRules would have them."""
+
+
+def read_intents(state: Mapping[str, Any]) -> list[Intent]:
+    """The Docker hosts in `pulumi stack export`."""
+    deployment = cast(Mapping[str, Any], state.get("deployment") or {})
+    resources = cast(Sequence[Mapping[str, Any]], deployment.get("resources") or ())
+    parents = {str(each["urn"]): str(each.get("parent", "")) for each in resources}
+    hosts = {str(each["urn"]): each for each in resources if each.get("type") == _HOST}
+    instances: dict[str, Mapping[str, Any]] = {}
+    rules: dict[str, list[Mapping[str, Any]]] = {urn: [] for urn in hosts}
+    for each in resources:
+        host = _host_of(str(each["urn"]), parents, hosts)
+        if host is None or each.get("delete"):
+            continue
+        if each.get("type") == _INSTANCE:
+            instances[host] = each
+        elif each.get("type") == _RULE:
+            rules[host].append(_rule(each))
+    return [_intent(host, instances[urn], rules[urn]) for urn, host in hosts.items() if urn in instances]
+
+
+def _host_of(urn: str, parents: Mapping[str, str], hosts: Mapping[str, Any]) -> str | None:
+    while urn:
+        urn = parents.get(urn, "")
+        if urn in hosts:
+            return urn
+    return None
+
+
+def _rule(resource: Mapping[str, Any]) -> Mapping[str, Any]:
+    inputs = cast(Mapping[str, Any], resource.get("inputs") or {})
+    reference = inputs.get("referencedSecurityGroupId")
+    return {
+        "SecurityGroupRuleId": resource.get("id") or "",
+        "GroupId": inputs.get("securityGroupId") or "",
+        "IsEgress": False,
+        "IpProtocol": inputs.get("ipProtocol", "tcp"),
+        "FromPort": inputs.get("fromPort"),
+        "ToPort": inputs.get("toPort"),
+        "CidrIpv4": inputs.get("cidrIpv4"),
+        "CidrIpv6": inputs.get("cidrIpv6"),
+        "PrefixListId": inputs.get("prefixListId"),
+        "ReferencedGroupInfo": {"GroupId": reference} if reference else None,
+    }
+
+
+def _intent(
+    host: Mapping[str, Any], instance: Mapping[str, Any], rules: Sequence[Mapping[str, Any]]
+) -> Intent:
+    outputs = cast(Mapping[str, Any], instance.get("outputs") or {})
+    _, _, _, region, account, _ = str(outputs["arn"]).split(":", 5)
+    shown = cast(Mapping[str, Any], host.get("outputs") or {})
+
+    def output(snake: str, camel: str) -> str:
+        return str(shown.get(snake) or shown.get(camel) or "")
+
+    address = (
+        output("public_ip", "publicIp") or output("private_ip", "privateIp") or str(outputs["privateIp"])
+    )
+    endpoint = output("endpoint", "endpoint")
+    if endpoint:
+        address = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
+    name = str(host["urn"]).rpartition("::")[2]
+    return Intent(name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules))
+
+
+def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, list[Unchecked]]:
+    """The addresses that a stack's rules stand for now, and what could not be resolved."""
+    groups = {str(rule["GroupId"]) for rule in intent.rules}
+    read = read_rules(intent.rules, facts.account, groups)
+    region = Region(facts)
+    found = AddressSet()
+    unchecked: list[Unchecked] = []
+    for rule in (rule for rules in read.values() for rule in rules):
+        addresses, problem = region.sources_of(rule)
+        found |= addresses
+        if problem:
+            unchecked.append(Unchecked(f"what {intent.name} intends", f"{problem}."))
+    return found, unchecked
+
+
+# --- Drift ---------------------------------------------------------------------------------------------------------
+
+
+def configuration_drift(
+    intent: Intent, intended: AddressSet, exposures: Iterable[Exposure], findings: Iterable[Finding]
+) -> list[Finding]:
+    """Where AWS's configuration differs from the intent; `findings` are the audit's with the intended as trusted."""
+    drift: list[Finding] = []
+    for finding in findings:
+        if finding.kind.startswith("open"):
+            who = finding.message.replace(", which no --trusted names,", "")
+            drift.append(replace(finding, kind="drift", message=f"Wider than {intent.name} intends: {who}"))
+        else:
+            drift.append(finding)
+    own = list(exposures)
+    subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance}"
+    if not own:
+        message = f"{intent.name} intends instance {intent.instance}, which is gone."
+        return [*drift, Finding("drift", Rank.HIGH, subject, message, (), ("pulumi up --refresh",))]
+    reached = AddressSet()
+    for exposure in own:
+        for port in exposure.ports:
+            if port.port == _TLS_PORT:
+                reached |= port.reach.addresses | AddressSet.of(
+                    (*exposure.interface.private, *exposure.interface.ipv6)
+                )
+    if missing := intended - reached:
+        cidrs = missing.cidrs()
+        shown = ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
+        message = f"Narrower than {intent.name} intends: {shown} cannot reach TCP {_TLS_PORT}."
+        path = ("no rule, network ACL or route lets them through, by the instance's configuration",)
+        drift.append(Finding("drift", Rank.LOW, f"{subject} narrower", message, path))
+    return drift
+
+
+def wire_drift(
+    intent: Intent, intended: AddressSet, ports: Iterable[PortJudgement], here: str | None
+) -> list[Finding]:
+    """Where the wire, seen from the address `here`, differs from the intent, besides what a probe finds by itself."""
+    drift: list[Finding] = []
+    inside = here is not None and here in intended
+    for port in ports:
+        subject = f"{port.endpoint}"
+        if port.verdict in _QUIET:
+            if intent.remote and inside and port.endpoint.port == _TLS_PORT:
+                message = f"{intent.name} intends to serve {here}, from where {subject} is {port.verdict}."
+                drift.append(Finding("drift", Rank.MEDIUM, subject, message, (port.told,)))
+        elif port.endpoint.port != _TLS_PORT or not intent.remote:
+            message = f"{intent.name} intends nothing at {subject}, which answers: {port.verdict}."
+            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+        elif port.verdict is not Verdict.MUTUAL_TLS and port.checked and not port.findings:
+            message = f"{intent.name} intends mutual TLS at {subject}, which is {port.verdict}."
+            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+    return drift
+
+
+__all__ = ["GroupRule", "Intent", "configuration_drift", "intended_sources", "read_intents", "wire_drift"]

@@ -1,0 +1,56 @@
+"""How audit, probe and verify report: table, JSON or SARIF on standard output, progress on standard error."""
+
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Protocol
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from aws_docker import __version__
+from aws_docker.audit.report import Report, show, to_json
+from aws_docker.audit.sarif import to_sarif
+
+Sarif = Annotated[
+    Path | None,
+    typer.Option("--sarif", help="Write SARIF 2.1.0 to this file as well; - for standard output instead."),
+]
+
+
+class Advance(Protocol):
+    """Told how many are done, of how many, and what is being done."""
+
+    def __call__(self, done: int, total: int, doing: str = "") -> None: ...
+
+
+@contextmanager
+def progress(title: str) -> Generator[Advance]:
+    """A bar on standard error, where that is a terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+
+        def advance(done: int, total: int, doing: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=doing or title)
+
+        yield advance
+
+
+def finish(report: Report, as_json: bool, sarif: Path | None) -> None:
+    """Print the report, write SARIF where it is wanted, and end with the report's status."""
+    if sarif == Path("-"):
+        if as_json:
+            raise typer.BadParameter("--json and --sarif - both want standard output")
+        print(to_sarif(report, __version__))
+    else:
+        if sarif is not None:
+            sarif.write_text(to_sarif(report, __version__) + "\n", encoding="utf-8")
+        if as_json:
+            print(to_json(report))
+        else:
+            show(report, Console(file=sys.stdout))
+    raise typer.Exit(int(report.status))

@@ -1,0 +1,222 @@
+"""A stack's intent beside the embedded cloud's configuration and the wire: what the state says, and drift by name."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from aws_docker.audit import aws
+from aws_docker.audit.findings import Exit, Rank
+from aws_docker.audit.intent import Intent, read_intents
+from aws_docker.audit.probing import ProbeReport
+from aws_docker.audit.targets import Endpoint
+from aws_docker.audit.verdicts import PortJudgement, Verdict
+from aws_docker.audit.verifying import verify
+from lab.cloud import Cloud
+from lab.stack import Stack
+from tests.conftest import ROOT
+
+from .test_audit_cloud import OPEN, WORLD, Place, environment, place, tcp
+
+__all__ = ["environment", "place"]
+
+URN = "urn:pulumi:dev::demo::aws-docker:index:DockerHost"
+
+
+def state(place: Place, instance: str, group: str, cidrs: list[str], **outputs: Any) -> dict[str, Any]:
+    """A stack's state, such as `pulumi stack export` gives it."""
+    host = f"{URN}::build"
+    shown = {"endpoint": "tcp://10.20.0.4:2376", "private_ip": "10.20.0.4", **outputs}
+    rules = [
+        {
+            "urn": f"{URN}$aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule::build-{cidr}",
+            "type": "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+            "id": f"sgr-{at}",
+            "parent": host,
+            "inputs": {
+                "securityGroupId": group,
+                "ipProtocol": "tcp",
+                "fromPort": 2376,
+                "toPort": 2376,
+                "cidrIpv6" if ":" in cidr else "cidrIpv4": cidr,
+            },
+        }
+        for at, cidr in enumerate(cidrs)
+    ]
+    resources = [
+        {"urn": "urn:pulumi:dev::demo::pulumi:pulumi:Stack::demo-dev", "type": "pulumi:pulumi:Stack"},
+        {"urn": host, "type": "aws-docker:index:DockerHost", "outputs": shown},
+        {
+            "urn": f"{URN}$aws:ec2/instance:Instance::build-instance",
+            "type": "aws:ec2/instance:Instance",
+            "id": instance,
+            "parent": host,
+            "outputs": {
+                "arn": f"arn:aws:ec2:eu-central-1:123456789012:instance/{instance}",
+                "privateIp": "10.20.0.4",
+            },
+        },
+        *rules,
+    ]
+    return {"version": 3, "deployment": {"resources": resources}}
+
+
+def wire(
+    here: str | None = "10.20.0.99", **verdicts: Verdict
+) -> Callable[..., tuple[str | None, ProbeReport]]:
+    """What a probe from `here` sees: mutual TLS and nothing else, unless said otherwise."""
+
+    def look(address: str, bundle: Path | None) -> tuple[str | None, ProbeReport]:
+        report = ProbeReport()
+        for port, verdict in ((2375, Verdict.CLOSED), (2376, Verdict.MUTUAL_TLS)):
+            report.add(
+                PortJudgement(Endpoint(address, port, address), verdicts.get(f"p{port}", verdict), "so")
+            )
+        return here, report
+
+    return look
+
+
+def compare(document: dict[str, Any], look: Any) -> Any:
+    return verify(aws.identify(boto3.Session(region_name="eu-central-1")), read_intents(document), {}, look)
+
+
+CIDR = {"IpRanges": [{"CidrIp": "10.20.0.0/25"}]}
+
+
+@pytest.fixture
+def built(place: Place) -> tuple[Place, str, str]:
+    group = place.group(tcp(2376, **CIDR))
+    return place, place.instance(group), group
+
+
+def test_as_intended(built: tuple[Place, str, str]) -> None:
+    report = compare(state(*built, ["10.20.0.0/25"]), wire())
+    assert (report.status, report.findings, report.unchecked) == (Exit.AS_INTENDED, (), [])
+    assert report.hosts[0].intended.cidrs() == ("10.20.0.0/25",)
+
+
+def test_a_rule_added_by_hand_is_named(built: tuple[Place, str, str]) -> None:
+    place, _, group = built
+    place.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(2000, 3000, **WORLD)])
+    report = compare(state(*built, ["10.20.0.0/25"]), wire())
+    worst = report.findings[0]
+    assert (worst.kind, worst.rank) == ("drift", Rank.CRITICAL)
+    assert worst.message.startswith("Wider than build intends: The internet reaches TCP 2375")
+    assert "allows 0.0.0.0/0 on 2000-3000" in worst.path[0]
+    assert worst.close[0].startswith("aws ec2 revoke-security-group-ingress")
+    assert all("10.20.0.0/25" not in step for finding in report.findings for step in finding.path)
+
+
+def test_a_rule_taken_away_by_hand_is_named(built: tuple[Place, str, str]) -> None:
+    place, _, group = built
+    place.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[tcp(2376, **CIDR)])
+    (finding,) = compare(state(*built, ["10.20.0.0/25"]), wire()).findings
+    assert (finding.kind, finding.rank) == ("drift", Rank.LOW)
+    assert "Narrower than build intends: 10.20.0.0/30" in finding.message
+
+
+def test_an_instance_that_is_gone(built: tuple[Place, str, str]) -> None:
+    place, instance, _ = built
+    place.ec2.terminate_instances(InstanceIds=[instance])
+    report = compare(state(*built, ["10.20.0.0/25"]), wire(p2376=Verdict.FILTERED, here=None))
+    assert [finding.rank for finding in report.findings] == [Rank.HIGH]
+    assert "which is gone" in report.findings[0].message
+
+
+@pytest.mark.parametrize(
+    ("look", "rank", "says"),
+    [
+        (
+            wire(p2376=Verdict.FILTERED),
+            Rank.MEDIUM,
+            "serve 10.20.0.99, from where 10.20.0.4:2376 is filtered",
+        ),
+        (
+            wire(p2376=Verdict.NOT_DOCKER),
+            Rank.HIGH,
+            "intends mutual TLS at 10.20.0.4:2376, which is not-docker",
+        ),
+        (wire(p2375=Verdict.MUTUAL_TLS), Rank.HIGH, "intends nothing at 10.20.0.4:2375, which answers"),
+    ],
+)
+def test_drift_on_the_wire(built: tuple[Place, str, str], look: Any, rank: Rank, says: str) -> None:
+    (finding,) = compare(state(*built, ["10.20.0.0/25"]), look).findings
+    assert (finding.kind, finding.rank) == ("drift", rank)
+    assert says in finding.message
+
+
+def test_filtered_from_elsewhere_is_as_intended(built: tuple[Place, str, str]) -> None:
+    report = compare(state(*built, ["10.20.0.0/25"]), wire("192.0.2.9", p2376=Verdict.FILTERED))
+    assert report.status is Exit.AS_INTENDED
+
+
+def test_a_local_host_is_to_be_silent(place: Place) -> None:
+    group = place.group()
+    document = state(place, place.instance(group), group, [], endpoint=None)
+    assert compare(document, wire(p2376=Verdict.FILTERED)).status is Exit.AS_INTENDED
+    (finding,) = compare(document, wire()).findings
+    assert "intends nothing at 10.20.0.4:2376" in finding.message
+
+
+def test_what_user_data_became_is_found_too(place: Place) -> None:
+    group = place.group(tcp(2376, **CIDR))
+    report = compare(state(place, place.instance(group, OPEN), group, ["10.20.0.0/25"]), wire())
+    assert [finding.kind for finding in report.findings] == ["listener-without-tls"]
+
+
+def test_another_account_is_unchecked(built: tuple[Place, str, str]) -> None:
+    text = json.dumps(state(*built, ["10.20.0.0/25"])).replace("123456789012", "999999999999")
+    report = compare(json.loads(text), wire())
+    assert report.status is Exit.NOT_CHECKED
+    assert (
+        "it is in account 999999999999, and the credentials are of 123456789012" in report.unchecked[0].reason
+    )
+
+
+def test_outputs_of_other_languages() -> None:
+    place: Any = None
+    document = state(place, "i-1", "sg-1", ["10.0.5.0/24"])
+    host = document["deployment"]["resources"][1]
+    host["outputs"] = {"endpoint": "tcp://[2001:db8::5]:2376", "privateIp": "10.20.0.4"}
+    (intent,) = read_intents(document)
+    assert (intent.name, intent.address, intent.remote, intent.region) == (
+        "build",
+        "2001:db8::5",
+        True,
+        "eu-central-1",
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(cloud: Cloud) -> Iterator[Stack]:
+    config = {"trustedCidrs": ["172.31.0.0/20"], "clients": ["alice"], "os": "debian-12"}
+    with Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker") as made:
+        made.up().check()
+        yield made
+        made.destroy().check()
+
+
+@pytest.mark.requires("pulumi")
+def test_the_state_of_a_real_pulumi_up(cloud: Cloud, stack: Stack) -> None:
+    document = stack.export()
+    (intent,) = read_intents(document)
+    assert isinstance(intent, Intent)
+    assert intent.remote
+    ours = [
+        each
+        for each in compare(document, wire()).findings
+        if each.kind == "drift" and each.rank is not Rank.LOW
+    ]
+    assert ours == []
+    # A rule added by hand, which the state does not know.
+    cloud.client("ec2").authorize_security_group_ingress(
+        GroupId=str(intent.rules[0]["GroupId"]),
+        IpPermissions=[tcp(2376, IpRanges=[{"CidrIp": "172.31.0.0/17"}])],
+    )
+    drift = [each for each in compare(document, wire()).findings if each.kind == "drift"]
+    assert [each.rank for each in drift] == [Rank.MEDIUM]
+    assert "allows 172.31.0.0/17 on 2376" in drift[0].path[0]
