@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aws_docker.audit.probe import first_certificate, read_answer
 from aws_docker.audit.targets import Endpoint, count_addresses, every_endpoint, parse_target
 from aws_docker.audit.verdicts import (
     Answer,
@@ -20,6 +19,7 @@ from aws_docker.audit.verdicts import (
     judge_port,
     next_question,
 )
+from aws_docker.audit.wire import first_certificate, read_answer
 from aws_docker.errors import InvalidInput
 
 HERE = Endpoint("10.0.0.1", 2376, "10.0.0.1")
