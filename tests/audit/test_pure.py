@@ -108,14 +108,14 @@ def test_what_a_stranger_says_is_short_and_plain() -> None:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_are_read_as_an_answer_or_not(came: bytes, ended: bool) -> None:
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_as_an_answer_or_not(came: bytes) -> None:
     for each in (
         came,
         b"HTTP/1.1 200 OK\r\n" + came,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + came,
     ):
-        read_answer(each, ended=ended)
+        read_answer(each)
 
 
 @settings(deadline=None)
