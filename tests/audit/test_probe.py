@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from aws_docker.audit.findings import Exit, Rank
-from aws_docker.audit.probe import Settings
 from aws_docker.audit.probing import ProbeReport, probe
 from aws_docker.audit.verdicts import PortJudgement, Verdict
+from aws_docker.audit.wire import Settings
 from aws_docker.errors import InvalidInput
 from lab import certs
 
@@ -214,7 +214,7 @@ def test_what_cannot_be_tried_is_no_result() -> None:
 
 def test_no_more_than_it_says_at_once_nor_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     # Without loopback's exemption.
-    monkeypatch.setattr("aws_docker.audit.probe._is_local", lambda address: False)
+    monkeypatch.setattr("aws_docker.audit.wire._is_local", lambda address: False)
     started = time.monotonic()
     report = probe(["127.0.9.0/26"], ports=[1], settings=Settings(rate=100))
     assert report.counts == {Verdict.CLOSED: 64}

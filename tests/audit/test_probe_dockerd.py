@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from aws_docker.audit.findings import Exit, Rank
-from aws_docker.audit.probe import Settings
 from aws_docker.audit.probing import ProbeReport, probe
 from aws_docker.audit.verdicts import PortJudgement, Verdict
+from aws_docker.audit.wire import Settings
 from lab import certs, image, network
 from lab.processes import die_with_lab
 

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aws_docker.audit.probe import first_certificate, read_answer
 from aws_docker.audit.targets import Endpoint, count_addresses, every_endpoint, parse_target
 from aws_docker.audit.verdicts import (
     Answer,
@@ -20,6 +19,7 @@ from aws_docker.audit.verdicts import (
     judge_port,
     next_question,
 )
+from aws_docker.audit.wire import first_certificate, read_answer
 from aws_docker.errors import InvalidInput
 
 HERE = Endpoint("10.0.0.1", 2376, "10.0.0.1")
@@ -108,14 +108,14 @@ def test_what_a_stranger_says_is_short_and_plain() -> None:
 
 
 @settings(deadline=None)
-@given(st.binary(max_size=200), st.booleans())
-def test_any_bytes_are_read_as_an_answer_or_not(came: bytes, ended: bool) -> None:
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_as_an_answer_or_not(came: bytes) -> None:
     for each in (
         came,
         b"HTTP/1.1 200 OK\r\n" + came,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + came,
     ):
-        read_answer(each, ended=ended)
+        read_answer(each)
 
 
 @settings(deadline=None)

@@ -130,6 +130,13 @@ def test_a_report_does_not_grow_with_closed_ports() -> None:
     assert report.counts[Verdict.CLOSED] == 500
 
 
+def test_a_listener_on_loopback_is_no_port_of_the_interface() -> None:
+    for listens, ports in (("127.0.0.1", [2375, 2376]), ("0.0.0.0", [2375, 2376, 4243])):
+        user_data = f"#!/bin/sh\ndockerd -H tcp://{listens}:4243\n".encode()
+        (exposure,) = judge_region(region(user_data=user_data), AddressSet()).exposures
+        assert [port.port for port in exposure.ports] == ports
+
+
 def test_every_kind_is_documented() -> None:
     text = (ROOT / "docs" / "audit.md").read_text()
     assert [kind for kind in KINDS if f"`{kind}`" not in text] == []

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from ..errors import InvalidInput
 from .findings import Exit, Finding, Unchecked, exit_status, ranked
-from .probe import Settings, check_settings, probe_ports
 from .report import counts_text, ports_json, ports_table
 from .targets import DOCKER_PORTS, MOST_ADDRESSES, Target, count_addresses, every_endpoint, parse_target
 from .verdicts import PortFacts, PortJudgement, Verdict, judge_port
+from .wire import Settings, check_settings, probe_ports
 
 _MOST_QUIET: Final = 64
 """Closed and filtered ports that a report names one by one; the others are counted, so that it does not grow with

@@ -1,6 +1,6 @@
 """Decides what an answer on the wire means: what to ask a port next, and the verdict on what it said. Pure.
 
-probe.py speaks to ports and reports here. What was seen of Go's TLS, which dockerd uses, is from research on dockerd
+wire.py speaks to ports and reports here. What was seen of Go's TLS, which dockerd uses, is from research on dockerd
 20.10 and 29: with TLS 1.3 a server without our certificate refuses only after the handshake, so a handshake proves
 nothing; plain HTTP sent to TLS is answered with 400.
 """

@@ -365,12 +365,12 @@ class _Loop:
                 piece = sock.recv(_MOST_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError):
                 if not (yield from self._wait(sock, _READ, deadline)):
-                    if (answer := read_answer(came, ended=False)) is not None:
+                    if (answer := read_answer(came)) is not None:
                         return answer
                     raise _Ended(End.SILENT) from None
                 continue
             came += piece
-            answer = read_answer(came, ended=not piece or len(came) >= _MOST_BYTES)
+            answer = read_answer(came)
             if answer is not None and (answer.ended or not piece or len(came) >= _MOST_BYTES):
                 return answer
             if not came:
@@ -489,8 +489,8 @@ def first_certificate(message: bytes, version: int) -> bytes | None:
     return certificate if length and len(certificate) == length else None
 
 
-def read_answer(came: bytes, *, ended: bool) -> Answer | None:
-    """An HTTP answer, as far as it came; None where its head is not whole. `ended`: nothing more will come."""
+def read_answer(came: bytes) -> Answer | None:
+    """An HTTP answer, as far as it came; None where its head is not whole."""
     head, separator, body = came.partition(b"\r\n\r\n")
     if not separator or not head.startswith(b"HTTP/"):
         return None
