@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 from importlib import metadata
@@ -21,6 +22,9 @@ import grpc
 from pulumi import RunError
 from pulumi.automation._server import LanguageServer
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
+
+# Programs and plugins that were started here.
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
@@ -85,6 +89,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         program = subprocess.Popen(
             command, stdin=subprocess.PIPE, pass_fds=[other_end], cwd=request.pwd or None
         )
+        _running.add(program)
         context.add_callback(lambda: program.poll() is None and program.terminate())
         os.close(other_end)
         assert program.stdin is not None
@@ -114,6 +119,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
+        _running.add(plugin)
         context.add_callback(lambda: plugin.poll() is None and plugin.terminate())
         assert plugin.stdout is not None
         assert plugin.stderr is not None
@@ -175,6 +181,17 @@ def _python(info: Any) -> str:
     return sys.executable
 
 
+def _end_with_engine() -> None:
+    """A killed engine cannot tell its language hosts to end: then end, and all that was started here."""
+    engine = os.getppid()
+    while os.getppid() == engine:
+        time.sleep(1)
+    for child in list(_running):
+        if child.poll() is None:
+            child.kill()
+    os._exit(0)
+
+
 def main() -> None:
     if "--program" in sys.argv:
         # An interrupt is the engine's to handle: it then ends the program.
@@ -188,6 +205,7 @@ def main() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
+    threading.Thread(target=_end_with_engine, daemon=True).start()
     # The engine ends its language hosts by an interrupt.
     with contextlib.suppress(KeyboardInterrupt):
         server.wait_for_termination()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,18 @@ def interrupt(stack: Stack, resources: int, by: signal.Signals) -> None:
     assert running.returncode != 0, "it was done before it could be interrupted"
 
 
+def processes_of(stack: Stack) -> list[str]:
+    """Command lines of the processes that run for this stack: they know its folder from their environment."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(stack.folder).encode() in (process / "environ").read_bytes():
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
+
+
 def delete_unrecorded(cloud: Cloud, stack: Stack) -> int:
     """What docs/troubleshooting.md says to do after a kill: delete what was made and never written down, and holds
     what the next run needs: an instance on the stack's interface, rules of the stack's group."""
@@ -156,6 +169,10 @@ def test_a_run_that_was_interrupted_is_completed_by_the_next(
     stack = make_stack(config={**REMOTE, "assignPublicIp": True}, project="pulumi-aws-docker", on=empty_cloud)
     interrupt(stack, resources, by)
     assert open_to(empty_cloud) <= {(2376, 2376, "10.0.5.0/24")}, "what is half-made is not half-open"
+    until = time.monotonic() + 60
+    while processes_of(stack) and time.monotonic() < until:
+        time.sleep(0.5)
+    assert processes_of(stack) == [], "language host and providers end with their engine"
     stack.cancel()
 
     again = stack.up()
