@@ -92,6 +92,26 @@ class Cloud:
             config=Config(retries={"max_attempts": 2}, read_timeout=30),
         )
 
+    def connect(self, network: str) -> None:
+        """A VPN from the default VPC to a network, which the trusted clients stand in."""
+        ec2 = self.client("ec2")
+        vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+        gateway = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+        ec2.attach_vpn_gateway(VpcId=vpc, VpnGatewayId=gateway)
+        of_the_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+        (table,) = ec2.describe_route_tables(Filters=of_the_vpc)["RouteTables"]
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=network, GatewayId=gateway)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points AWS's own tools, and ours, here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
     def user_data(self, instance_id: str) -> bytes:
         """What EC2 would give the instance at its first boot."""
         attribute = self.client("ec2").describe_instance_attribute(

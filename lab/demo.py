@@ -27,6 +27,7 @@ from lab.cloud import Cloud
 from lab.stack import Stack
 
 ROOT = Path(__file__).parent.parent
+OFFICE = "10.0.0.0/16"
 TRUSTED, ALSO_TRUSTED = "10.0.5.0/24", "10.0.6.0/24"
 console = Console()
 
@@ -99,6 +100,7 @@ def run(stack: ExitStack, report: Report, obstacle: str | None = None) -> None:
         toolchain.ensure()
     with step("embedded cloud (moto)"):
         cloud = stack.enter_context(Cloud())
+        cloud.connect(OFFICE)
     config = {"trustedCidrs": [TRUSTED], "clients": ["alice", "bob"], "os": image.SYSTEM}
     pulumi = stack.enter_context(
         Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker")
@@ -152,6 +154,9 @@ def _boot_and_try(
         (folder / f"{name}.pem").write_text(outputs[f"{name}_material"])
     with step("clients, from inside and outside"):
         _clients(report, wires, base, host, outputs, folder)
+    with step("aws-docker audit and probe"):
+        said = _audit_and_probe(report, wires, cloud, host, folder)
+    console.print(said, markup=False, highlight=False, soft_wrap=True)
     with step("take the client bob away, trust another network"):
         alice, bob = (_client_of(outputs, name) for name in ("alice", "bob"))
         report.row("2376 with bob's certificate", "trusted", "200", _ping(wires.trusted, host, bob, outputs))
@@ -240,6 +245,38 @@ def _clients(
     sockets = host.run(["ss", "-Hltnp"]).stdout.splitlines()
     listening = " ".join(line.split()[3] for line in sockets if "dockerd" in line)
     report.row("dockerd listens on", "host", f"{address}:2376", listening)
+
+
+def _audit_and_probe(
+    report: Report, wires: network.Network, cloud: Cloud, host: machine.Machine, folder: Path
+) -> str:
+    """What our own tools say of the host; returns the audit's table for people."""
+
+    def ask(namespace: str | None, *argv: str) -> str:
+        within = ["ip", "netns", "exec", namespace] if namespace else []
+        command = [*within, str(Path(sys.executable).with_name("aws-docker")), *argv]
+        environment = {**os.environ, **cloud.environment, "COLUMNS": "120"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+
+    audited = json.loads(ask(None, "audit", "--trusted", TRUSTED, "--json"))
+    reach = {
+        port["port"]: ", ".join(port["sources"]) or "nobody"
+        for interface in audited["interfaces"]
+        for port in interface["ports"]
+    }
+    report.row("audit: who reaches 2376", "AWS", TRUSTED, reach.get(2376, "no such port"))
+    report.row("audit: who reaches 2375", "AWS", "nobody", reach.get(2375, "nobody"))
+    found = [finding["message"] for finding in audited["findings"] + audited["unchecked"]]
+    report.row("audit: findings", "AWS", "none", "; ".join(found) or "none")
+    for side, namespace, *intended in (
+        ("trusted", wires.trusted, "filtered", "mutual-tls, alice is served"),
+        ("outside", wires.outside, "filtered", "filtered"),
+    ):
+        probed = json.loads(ask(namespace, "probe", host.private_ip, "--bundle", str(folder), "--json"))
+        for port, wanted in zip(probed["ports"], intended, strict=True):
+            served = ", alice is served" if port["bundle_works"] else ""
+            report.row(f"probe: {port['port']}", side, wanted, port["verdict"] + served)
+    return ask(None, "audit", "--trusted", TRUSTED)
 
 
 def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:
