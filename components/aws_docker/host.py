@@ -180,6 +180,11 @@ class DockerHost(pulumi.ComponentResource):
             pulumi.log.warn(
                 "key_delivery user-data: whoever can read the user-data can read the server's key", self
             )
+        if operating_system == "debian-12":
+            pulumi.log.warn(
+                "Debian 12's own Docker is 20.10, which Docker no longer maintains: debian-13 has a newer one",
+                self,
+            )
         if not remote and operating_system.startswith("debian") and not args.get("ami_id"):
             pulumi.log.warn(
                 "Debian's image has no Session Manager agent: nobody can log in to this local host", self

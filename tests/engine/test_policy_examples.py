@@ -1,5 +1,6 @@
 """Our own examples pass the pack; a copy of each with one guard undone fails it."""
 
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -53,6 +54,13 @@ UNDONE: Mapping[str, tuple[str, str, str]] = {
         "",
         NO_LISTENER,
     ),
+    "fleet": (_TRANSFORM.format(kind=_RULE, changed={"fromPort": 2370}), "", NO_2375),
+    "own-component": (_TRANSFORM.format(kind=_RULE, changed={"ipProtocol": "-1"}), "", NO_2375),
+    "stack-reference": (
+        _TRANSFORM.format(kind=_INSTANCE, changed={"metadataOptions": {"httpPutResponseHopLimit": 2}}),
+        "",
+        METADATA,
+    ),
     "docker-provider": (_TRANSFORM.format(kind=_INSTANCE, changed={"userData": _KEY}), "", NO_SECRET),
 }
 
@@ -63,13 +71,38 @@ def cloud() -> Iterator[Cloud]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def network_stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The other stack that an example refers to."""
+    program = tmp_path_factory.mktemp("network")
+    ec2 = cloud.client("ec2")
+    exports = {
+        "vpc_id": ec2.describe_vpcs()["Vpcs"][0]["VpcId"],
+        "subnet_id": ec2.describe_subnets()["Subnets"][0]["SubnetId"],
+        "runner_cidrs": ["10.0.5.0/24"],
+    }
+    (program / "__main__.py").write_text(
+        f"import pulumi\nfor name, value in {exports!r}.items():\n    pulumi.export(name, value)\n"
+    )
+    with Stack(cloud, program, project="network") as stack:
+        stack.up().check()
+        yield stack
+
+
 def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The example's configuration and the pack's."""
     ec2 = cloud.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     trusted: dict[str, Any] = {"trustedCidrs": ["203.0.113.0/24", "10.0.5.0/24"]}
     config: dict[str, Any] = {"trustedCidrs": ["203.0.113.0/24"]}
-    if example in ("existing-vpc", "private", "several-clients"):
+    if example == "fleet":
+        config["hosts"] = {"amd": "t3.medium", "arm": "t4g.medium"}
+    if example == "own-component":
+        config["clients"] = ["ci"]
+        trusted["trustedCidrs"] = ["10.0.0.0/8", "2001:db8:7::/48"]
+    if example == "stack-reference":
+        config["networkStack"] = "organization/network/local"
+    if example in ("existing-vpc", "private", "several-clients", "fleet", "own-component"):
         config["vpcId"] = vpc
         config["subnetId"] = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     if example == "existing-vpc":
@@ -86,9 +119,10 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
     return config, {TRUSTED_ONLY: trusted, EXPOSURE: trusted}
 
 
-def _preview(cloud: Cloud, example: str, program: Path) -> Reported:
+def _preview(cloud: Cloud, example: str, program: Path, backend: Path) -> Reported:
     config, pack = _settings(cloud, example)
-    with Stack(cloud, program, config) as stack:
+    project = f"{example}-{uuid.uuid4().hex[:6]}"  # stacks of one backend need names of their own
+    with Stack(cloud, program, config, project=project, backend=backend) as stack:
         return run(stack, config=pack)
 
 
@@ -100,17 +134,16 @@ def test_no_example_is_forgotten() -> None:
 
 @pytest.mark.parametrize("example", sorted(UNDONE))
 def test_an_example_passes_and_a_copy_without_its_guard_does_not(
-    example: str, cloud: Cloud, tmp_path: Path
+    example: str, cloud: Cloud, network_stack: Stack, tmp_path: Path
 ) -> None:
-    passed = _preview(cloud, example, EXAMPLES / example)
+    passed = _preview(cloud, example, EXAMPLES / example, network_stack.backend)
     assert passed.result.exit_code == 0, passed.text[-3000:]
     assert not [name for name in passed.findings if passed.policies(name, "mandatory")]
 
     before, after, policy = UNDONE[example]
-    program = tmp_path / "copy"
-    program.mkdir()
+    program = shutil.copytree(EXAMPLES / example, tmp_path / "copy")
     (program / "__main__.py").write_text(before + (EXAMPLES / example / "__main__.py").read_text() + after)
-    failed = _preview(cloud, example, program)
+    failed = _preview(cloud, example, program, network_stack.backend)
     assert failed.result.exit_code != 0
     assert any(policy in failed.policies(name, "mandatory") for name in failed.findings), failed.text[-3000:]
 
