@@ -24,46 +24,42 @@ class Instance(AwsKind):
             "placementGroup",
         }
     )
-    computed = frozenset(
-        {
-            "availabilityZone",
-            "subnetId",
-            "keyName",
-            "privateIp",
-            "primaryNetworkInterface",
-            "placementGroup",
+    # What EC2 chooses where a program does not.
+    computed = (replaced_by - {"ami"}) | frozenset(
+        [
             "region",
-        }
-        | {
             "associatePublicIpAddress",
             "capacityReservationSpecification",
             "cpuOptions",
             "creditSpecification",
-        }
-        | {"disableApiStop", "disableApiTermination", "ebsBlockDevices", "ebsOptimized", "enclaveOptions"}
-        | {"ephemeralBlockDevices", "hostId", "hostResourceGroupArn", "instanceInitiatedShutdownBehavior"}
-        | {
+            "disableApiStop",
+            "disableApiTermination",
+            "ebsBlockDevices",
+            "ebsOptimized",
+            "enclaveOptions",
+            "ephemeralBlockDevices",
+            "hostId",
+            "hostResourceGroupArn",
+            "instanceInitiatedShutdownBehavior",
             "instanceMarketOptions",
             "ipv6AddressCount",
             "ipv6Addresses",
             "maintenanceOptions",
             "metadataOptions",
-        }
-        | {
             "monitoring",
             "networkInterfaces",
             "placementGroupId",
             "placementPartitionNumber",
             "rootBlockDevice",
-        }
-        | {
             "privateDnsNameOptions",
             "secondaryNetworkInterfaces",
             "secondaryPrivateIps",
             "securityGroups",
             "tenancy",
-        }
-        | {"vpcSecurityGroupIds", "enablePrimaryIpv6", "userDataBase64"}
+            "vpcSecurityGroupIds",
+            "enablePrimaryIpv6",
+            "userDataBase64",
+        ]
     )
     defaults = {
         "getPasswordData": False,

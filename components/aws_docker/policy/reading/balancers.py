@@ -3,8 +3,6 @@
 Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP; UDP, QUIC and GENEVE are not, and Lambda targets have no port.
 """
 
-from collections.abc import Iterator
-
 from ...networks import tcp_ports
 from .facts import Facts, Forward
 from .networks import malformed
@@ -21,22 +19,22 @@ def listener(resource: Value, facts: Facts) -> None:
 def target_group(resource: Value, facts: Facts) -> None:
     """A target group of a load balancer or of VPC Lattice, with the targets that stand in it."""
     _port(resource, resource["port"], "forwards to", facts)
-    for target in _items(resource["targets"], facts):
+    for target in facts.known_items(resource["targets"]):
         _port(resource, target["port"], "forwards to", facts)
-    for config in _items(resource["config"], facts):
+    for config in facts.known_items(resource["config"]):
         _port(config, config["port"], "forwards to", facts)
 
 
 def attachment(resource: Value, facts: Facts) -> None:
     """One target of a target group, on a port of its own."""
     _port(resource, resource["port"], "forwards to", facts)
-    for target in _items(resource["target"], facts):
+    for target in facts.known_items(resource["target"]):
         _port(target, target["port"], "forwards to", facts)
 
 
 def classic(resource: Value, facts: Facts) -> None:
     """A classic load balancer."""
-    for item in _items(resource["listeners"], facts):
+    for item in facts.known_items(resource["listeners"]):
         for name in ("lbPort", "loadBalancerPort"):
             _port(item, item[name], "listens on", facts)
         _port(item, item["instancePort"], "forwards to", facts)
@@ -49,22 +47,11 @@ def lightsail(resource: Value, facts: Facts) -> None:
 
 def accelerator(resource: Value, facts: Facts) -> None:
     """Global Accelerator's listeners and endpoint groups."""
-    for item in _items(resource["portRanges"], facts):
+    for item in facts.known_items(resource["portRanges"]):
         _port(resource, item["fromPort"], "listens on", facts, item["toPort"])
-    for item in _items(resource["portOverrides"], facts):
+    for item in facts.known_items(resource["portOverrides"]):
         _port(resource, item["listenerPort"], "listens on", facts)
         _port(resource, item["endpointPort"], "forwards to", facts)
-
-
-def _items(listed: Value, facts: Facts) -> Iterator[Value]:
-    """The items of a list that are known; what is not is kept as unread."""
-    if listed.doubt:
-        facts.unread.append(listed.doubt)
-    for item in listed.each():
-        if item.doubt:
-            facts.unread.append(item.doubt)
-        else:
-            yield item
 
 
 def _port(owner: Value, first: Value, what: str, facts: Facts, last: Value | None = None) -> None:

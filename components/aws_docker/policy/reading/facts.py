@@ -3,11 +3,12 @@
 Each fact keeps what is certain apart from what is not known, so that a judge can report the one and name the other.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ...networks import AclEntry, Rule
-from .values import Doubt
+from .values import Doubt, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +98,13 @@ class Facts:
     """What of the network could not be read at all."""
     unread_machines: list[Doubt] = field(default_factory=list[Doubt])
     """What of machines could not be read at all."""
+
+    def known_items(self, listed: Value) -> Iterator[Value]:
+        """The items of a list that are known; what is not is kept as unread."""
+        if listed.doubt:
+            self.unread.append(listed.doubt)
+        for item in listed.each():
+            if item.doubt:
+                self.unread.append(item.doubt)
+            else:
+                yield item

@@ -168,14 +168,8 @@ def _port(value: Value) -> int:
 
 def network_acl(resource: Value, facts: Facts) -> None:
     """The inbound entries inside a network ACL."""
-    listed = resource["ingress"]
-    if listed.doubt:
-        facts.unread.append(listed.doubt)
-    for item in listed.each():
-        if item.doubt:
-            facts.unread.append(item.doubt)
-        else:
-            _add_entry(item, facts)
+    for item in facts.known_items(resource["ingress"]):
+        _add_entry(item, facts)
 
 
 def acl_rule(resource: Value, facts: Facts) -> None:
