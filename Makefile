@@ -3,9 +3,9 @@
 .PHONY: help setup demo demo-clean test lint agent bench
 
 python := .venv/bin/python
-# Pure tests first, then the ones with an engine or a host, which mostly wait: three workers suit two cores.
+# Pure tests first, then the ones with an engine or a host, which mostly wait: four workers suit two cores.
 test_folders := $(wildcard $(addprefix tests/,unit components policy audit typing engine host))
-workers ?= 3
+workers ?= 4
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'

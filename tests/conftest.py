@@ -88,11 +88,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 # Before pytest-xdist reads the groups.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
-    """Mark by folder, and let one worker run what shares an engine's cloud or a booted host."""
+    """Mark by folder, and let one worker run a file's tests: they share an engine's cloud or a booted host."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
-            # Of the hosts' tests, most share one host that is ready; the rest share no more than a file does.
-            shared = "host" in getattr(item, "fixturenames", ())
-            item.add_marker(pytest.mark.xdist_group(folder if shared else f"{folder}-{item.path.stem}"))
+            item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}"))

@@ -197,6 +197,12 @@ class Host:
             raise RuntimeError(f"the container did not run: {done.stderr}")
         return done.returncode != 1
 
+    def assert_valid(self, user_data: str) -> None:
+        """Cloud-init's own schema finds no fault with it."""
+        self.machine.write("/root/user-data", user_data)
+        checked = self.machine.run(["cloud-init", "schema", "-c", "/root/user-data"], check=False)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+
     def serve(self, port: int) -> None:
         """Have the host serve plain HTTP on another port, for attempts that shall succeed."""
         self.machine.run(

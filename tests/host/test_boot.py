@@ -113,6 +113,7 @@ def test_a_key_in_user_data_works_too(fresh: FACTORY) -> None:
     host.machine.wait_ready()
     host.assert_serving()
     assert host.machine.run(["stat", "-c", "%a", "/etc/dockerhost/document.json"]).stdout == "400\n"
+    host.assert_valid(host.machine.around.user_data().decode())
 
 
 def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> None:
