@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aws_docker import DockerHostArgs
+from aws_docker import DockerHost, DockerHostArgs
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("**/*.md")])
@@ -42,16 +42,10 @@ def test_the_readme_names_every_argument() -> None:
     assert [name for name in DockerHostArgs.__annotations__ if f"`{name}`" not in readme] == []
 
 
-def test_the_readme_names_every_output(schema_of_the_component: dict[str, object]) -> None:
+def test_the_readme_names_every_output() -> None:
     readme = (ROOT / "README.md").read_text()
-    assert [name for name in schema_of_the_component if f"`{name}`" not in readme] == []
-
-
-@pytest.fixture
-def schema_of_the_component() -> dict[str, object]:
-    from aws_docker import DockerHost
-
-    return {name: kind for name, kind in DockerHost.__annotations__.items() if not name.startswith("_")}
+    outputs = [name for name in DockerHost.__annotations__ if not name.startswith("_")]
+    assert [name for name in outputs if f"`{name}`" not in readme] == []
 
 
 def test_the_make_targets_that_documents_name_exist() -> None:
