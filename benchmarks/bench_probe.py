@@ -5,6 +5,10 @@ for filtered ones. nmap's time is what it says itself, without its start; ours i
 nmap, ip and nft.
 """
 
+import contextlib
+import ipaddress
+import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -19,6 +23,7 @@ from lab import network
 
 MANY = "127.9.0.0/20"
 FEW_SPEAK = "127.9.7.0/26"
+ALL_SPEAK = "127.9.0.0/24"
 UNREACHED = "10.0.9.0/24"
 _RUNS = 3
 
@@ -35,9 +40,11 @@ def figures() -> Iterator[Figure]:
                 "probe of 4,096 addresses, 64 of them with mutual TLS", ours, theirs, "nmap -sT", bound=1.5
             )
         with _listeners(loopback):
-            # No bound: each open port costs us a second connection and the start of a handshake, and nmap nothing more.
             ours, theirs = _both(loopback, MANY, {Verdict.REFUSED: 8192}, "open")
-            yield Figure("probe of 4,096 addresses, open and closing", ours, theirs, "nmap -sT")
+            yield Figure("probe of 4,096 addresses, open and closing", ours, theirs, "nmap -sT", bound=1.5)
+        with _tls_servers(loopback, ALL_SPEAK):
+            ours, theirs = _beside_handshakes(loopback)
+            yield Figure("probe of 256 mutual-TLS servers", ours, theirs, "their bare handshakes", bound=1.5)
         yield Figure(
             "memory of a probe, 65,536 addresses to 256",
             _memory(loopback, "127.8.0.0/16"),
@@ -82,6 +89,29 @@ def _nmap(namespace: str, targets: str, state: str) -> float:
     return float(done.stdout.rsplit(" scanned in ", 1)[1].split(" ")[0])
 
 
+def _beside_handshakes(namespace: str) -> tuple[float, float]:
+    ours, theirs = [], []
+    for _ in range(_RUNS):
+        ours.append(_time(namespace, ALL_SPEAK, {Verdict.CLOSED: 256, Verdict.MUTUAL_TLS: 256}))
+        theirs.append(network.within(namespace, _handshakes))
+    return statistics.median(ours), statistics.median(theirs)
+
+
+def _handshakes() -> float:
+    """Seconds to be refused by every server, one after the other: what TLS alone costs here, with Python's ssl."""
+    started = time.perf_counter()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for address in ipaddress.ip_network(ALL_SPEAK):
+        with (
+            socket.create_connection((str(address), 2376), timeout=5) as plain,
+            context.wrap_socket(plain) as secured,
+            contextlib.suppress(ssl.SSLError),
+        ):
+            secured.recv(1)
+    return time.perf_counter() - started
+
+
 def _memory(namespace: str, targets: str) -> float:
     """The most that a process of its own holds, in MiB."""
     program = (
@@ -113,26 +143,25 @@ def _listeners(namespace: str) -> Iterator[None]:
 def _tls_servers(namespace: str, addresses: str) -> Iterator[None]:
     """Mutual TLS on 2376 of a few loopback addresses, in a process of its own."""
     program = (
-        "import ipaddress, socket, ssl, sys, tempfile, threading\n"
+        "import ipaddress, selectors, socket, ssl, tempfile\n"
         "from lab import certs\n"
         "ca = certs.authority('ca'); leaf = certs.leaf(ca, [certs.SERVER], ['127.0.0.1'])\n"
         "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
         "file = tempfile.NamedTemporaryFile('w'); file.write(leaf.pem + leaf.key_pem); file.flush()\n"
         "context.load_cert_chain(file.name); context.load_verify_locations(cadata=ca.pem)\n"
         "context.verify_mode = ssl.CERT_REQUIRED\n"
-        "def talk(plain):\n"
-        "    try:\n"
-        "        context.wrap_socket(plain, server_side=True).close()\n"
-        "    except OSError:\n"
-        "        plain.close()\n"
-        "def serve(address):\n"
-        "    server = socket.create_server((address, 2376), backlog=64)\n"
-        "    while True:\n"
-        "        plain = server.accept()[0]\n"
-        "        threading.Thread(target=talk, args=[plain], daemon=True).start()\n"
+        "selector = selectors.DefaultSelector()\n"
         f"for address in ipaddress.ip_network('{addresses}'):\n"
-        "    threading.Thread(target=serve, args=[str(address)], daemon=True).start()\n"
-        "import time; time.sleep(0.5); print('ready', flush=True); sys.stdin.read()\n"
+        "    selector.register(socket.create_server((str(address), 2376), backlog=64), selectors.EVENT_READ)\n"
+        "print('ready', flush=True)\n"
+        "while True:\n"
+        "    for key, _ in selector.select():\n"
+        "        plain = key.fileobj.accept()[0]\n"
+        "        plain.settimeout(1)\n"
+        "        try:\n"
+        "            context.wrap_socket(plain, server_side=True).close()\n"
+        "        except OSError:\n"
+        "            plain.close()\n"
     )
     with _process(namespace, program):
         yield

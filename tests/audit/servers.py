@@ -156,6 +156,10 @@ def closing(server: Server, connection: socket.socket) -> None:
     connection.recv(4096)
 
 
+def hanging_up(server: Server, connection: socket.socket) -> None:
+    """Closes what connects, whatever would have come."""
+
+
 def context(
     server: certs.Certificate, client_ca: certs.Certificate | None = None, *, optional: bool = False
 ) -> ssl.SSLContext:

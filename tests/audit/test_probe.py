@@ -2,6 +2,7 @@
 test_probe_dockerd.py.
 """
 
+import select
 import socket
 import ssl
 import time
@@ -11,8 +12,18 @@ import pytest
 
 from aws_docker.audit.findings import Exit, Rank
 from aws_docker.audit.probing import ProbeReport, probe
-from aws_docker.audit.verdicts import PortJudgement, Verdict
-from aws_docker.audit.wire import Settings
+from aws_docker.audit.targets import Endpoint
+from aws_docker.audit.verdicts import (
+    Conversation,
+    End,
+    PortFacts,
+    PortJudgement,
+    State,
+    Verdict,
+    judge_port,
+    next_question,
+)
+from aws_docker.audit.wire import Settings, hung_up
 from aws_docker.errors import InvalidInput
 from lab import certs
 
@@ -149,6 +160,7 @@ def test_a_bundle_of_another_client_authority(
         (servers.garbage, Verdict.NOT_DOCKER),
         (servers.ssh, Verdict.NOT_DOCKER),
         (servers.closing, Verdict.REFUSED),
+        (servers.hanging_up, Verdict.REFUSED),
         (servers.tarpit, Verdict.UNCLEAR),
         (servers.dripping, Verdict.UNCLEAR),
         (servers.flooding, Verdict.API_IN_CLEAR_TEXT),
@@ -159,6 +171,32 @@ def test_strange_servers(talk: object, verdict: Verdict) -> None:
     port = seen(Server(talk))  # type: ignore[arg-type]
     assert port.verdict is verdict
     assert time.monotonic() - started < 4
+
+
+def test_whoever_hangs_up_unasked_is_not_asked_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        here = socket.create_connection(listening.getsockname())
+        there, _ = listening.accept()
+    with here:
+        here.setblocking(False)
+        assert not hung_up(here)
+        there.sendall(b"SSH-2.0-OpenSSH\r\n")
+        select.select([here], [], [], 5)
+        assert not hung_up(here)
+        here.recv(64)
+        there.close()
+        select.select([here], [], [], 5)
+        assert hung_up(here)
+    for port in (2375, 2376):
+        question = next_question(port, [], verify=True)
+        assert question is not None
+        unasked = Conversation(question, End.UNASKED)
+        assert next_question(port, [unasked], verify=True) is None
+        judged = judge_port(PortFacts(Endpoint("127.0.0.1", port, "127.0.0.1"), State.OPEN, "", (unasked,)))
+        assert (judged.verdict, judged.findings) == (Verdict.REFUSED, ())
+        assert judged.told == "it closes connections without a word, before it is asked anything"
+        closed = Conversation(question, End.CLOSED)
+        assert next_question(port, [closed], verify=True) is not None
 
 
 def test_web_over_tls(authorities: Authorities) -> None:

@@ -8,7 +8,7 @@ nothing; plain HTTP sent to TLS is answered with 400.
 import datetime
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, cast
 
@@ -48,6 +48,8 @@ class End(StrEnum):
     """The server sent a TLS alert; `detail` names it."""
     CLOSED = "closed"
     """The server closed the connection, or reset it, and said nothing."""
+    UNASKED = "closed before it was asked"
+    """The server closed the connection, or reset it, before we had said anything."""
     SILENT = "silent"
     """Nothing, or no end of it, until the time was up."""
     NO_TLS = "no TLS"
@@ -119,6 +121,8 @@ def next_question(port: int, said: Sequence[Conversation], verify: bool) -> Ques
 
 
 def _conclusive(said: Conversation) -> bool:
+    if said.end is End.UNASKED:
+        return True
     if said.question is Question.CLEAR:
         return said.ping is not None and not _wants_tls(said)
     return said.handshake or said.end in (End.ALERT, End.FAILED)
@@ -248,10 +252,7 @@ def judge_port(
     )
     unverified = verified.detail.partition(" ")[0] if verified and verified.end is End.UNVERIFIED else ""
     findings = tuple(_findings(judged, unverified, now or datetime.datetime.now(datetime.UTC)))
-    return PortJudgement(
-        **{name: getattr(judged, name) for name in PortJudgement.__slots__ if name != "findings"},
-        findings=findings,
-    )
+    return replace(judged, findings=findings) if findings else judged
 
 
 def _verdict(
@@ -305,7 +306,8 @@ def _verdict(
         return Verdict.UNCLEAR, f"TLS, then {tls.end}{': ' + tls.detail if tls.detail else ''}", None
     if End.GARBAGE in ends:
         return Verdict.NOT_DOCKER, "what it says is neither HTTP nor TLS", None
-    return Verdict.REFUSED, "it closes connections without a word", None
+    asked = ", before it is asked anything" if ends == {End.UNASKED} else ""
+    return Verdict.REFUSED, f"it closes connections without a word{asked}", None
 
 
 def _alert(detail: str) -> str:

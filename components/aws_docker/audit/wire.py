@@ -27,6 +27,7 @@ from .verdicts import Answer, Conversation, End, PortFacts, Question, State, nex
 
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
+_TURN: Final = 0
 _MOST_BYTES: Final = 16_384
 _A_MOMENT: Final = 1.0
 """How long a TLS 1.3 server is given to refuse us before we send anything, in seconds: its alert would be lost
@@ -50,7 +51,7 @@ _FULL: Final = frozenset(
 )
 
 Wait = tuple[int, float]
-"""What a conversation waits for: to read or to write, and until when (time.monotonic)."""
+"""What a conversation waits for: to read or to write, and until when (time.monotonic); or only for its next turn."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,7 @@ class _Loop:
         self._seen = seen
         self._limit = max(1, min(settings.concurrency, _files_left()))
         self._running: set[_Task] = set()
+        self._next_turn: list[_Task] = []
         self._deadlines: list[tuple[float, int, _Task]] = []
         self._numbers = count()
         self._asked: set[int] = set()
@@ -141,7 +143,8 @@ class _Loop:
                     allowed -= 0 if local else 1
                     started += 1
                     waiting = next(endpoints, None)
-                self._turn(0 if waiting is not None and started == 256 else self._pause(waiting is not None))
+                at_once = bool(self._next_turn) or (waiting is not None and started == 256)
+                self._turn(0 if at_once else self._pause(waiting is not None))
         finally:
             for task in list(self._running):
                 task.steps.close()
@@ -196,6 +199,9 @@ class _Loop:
         return True
 
     def _turn(self, pause: float) -> None:
+        turn, self._next_turn = self._next_turn, []
+        for task in turn:
+            self._resume(task, True)
         for key, _ in self._selector.select(pause):
             self._resume(key.data, True)
         now = time.monotonic()
@@ -211,6 +217,9 @@ class _Loop:
         except StopIteration as done:
             self._running.discard(task)
             self._seen(done.value)
+            return
+        if mask == _TURN:
+            self._next_turn.append(task)
             return
         if deadline != task.deadline:
             task.deadline = deadline
@@ -232,12 +241,12 @@ class _Loop:
 
     def _close(self, sock: socket.socket) -> None:
         descriptor = sock.fileno()
-        if descriptor >= 0:
+        if descriptor >= 0:  # not closed yet
             self._asked.discard(descriptor)
             self._shown.pop(descriptor, None)
             if self._masks.pop(descriptor, None) is not None:
                 self._selector.unregister(descriptor)
-        sock.close()
+            sock.close()
 
     # --- One port --------------------------------------------------------------------------------------------------
 
@@ -246,8 +255,10 @@ class _Loop:
     ) -> Generator[Wait, bool, PortFacts]:
         said: list[Conversation] = []
         try:
-            error = 0 if connected else (yield from self._connected(sock))
-            if error:
+            if connected:
+                # Until its turn comes, the server may have hung up.
+                yield _TURN, 0.0
+            elif error := (yield from self._connected(sock)):
                 return _no_connection(endpoint, error)
             while (question := next_question(endpoint.port, said, self._settings.verifies)) is not None:
                 if said:
@@ -258,8 +269,11 @@ class _Loop:
                     if error:
                         said.append(Conversation(question, End.CLOSED, "it took no further connection"))
                         continue
-                sock, conversation = yield from self._converse(endpoint, sock, question)
-                said.append(conversation)
+                if hung_up(sock):
+                    said.append(Conversation(question, End.UNASKED))
+                else:
+                    sock, conversation = yield from self._converse(endpoint, sock, question)
+                    said.append(conversation)
                 self._close(sock)
             return PortFacts(endpoint, State.OPEN, "it takes connections", tuple(said))
         except OSError as failure:  # a further connection that this machine had no room for
@@ -445,6 +459,16 @@ def _dial(endpoint: Endpoint) -> tuple[socket.socket, int]:
     except BaseException:
         sock.close()
         raise
+
+
+def hung_up(sock: socket.socket) -> bool:
+    """Whether the server has ended the connection before it was asked anything: it does not depend on the question."""
+    try:
+        return not sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        return error.errno in _CLOSED
 
 
 def _no_connection(endpoint: Endpoint, error: int | None) -> PortFacts:
