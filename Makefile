@@ -3,8 +3,8 @@
 .PHONY: help setup demo demo-clean test lint agent bench
 
 python := .venv/bin/python
-# Pure tests first, then the ones with an engine or a host, which mostly wait: four workers suit two cores.
-test_folders := $(wildcard $(addprefix tests/,unit components policy audit typing engine host))
+# Engines and hosts first: their tests take longest, and mostly wait, so that four workers suit two cores.
+test_folders := $(wildcard $(addprefix tests/,engine host audit policy components unit))
 workers ?= 4
 
 help: ## Show this list
@@ -37,9 +37,11 @@ lint-only:
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
-agent: ## Compress the host's program again, after a change to components/aws_docker/host_agent.py
-	@gzip --best --no-name --stdout components/aws_docker/host_agent.py | base64 --wrap=0 > components/aws_docker/host_agent.py.gz.b64
-	@echo >> components/aws_docker/host_agent.py.gz.b64
+agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host_agent.py
+	@cd components/aws_docker && { gzip --best --no-name --stdout host_agent.py | base64 --wrap=0; echo; } > host_agent.py.gz.b64
+	@cd components/aws_docker && version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' __init__.py) && touch host_agents.sha256 && \
+	{ grep -v "  $$version$$" host_agents.sha256; \
+	  echo "$$(sha256sum < host_agent.py | cut -d ' ' -f 1)  $$version"; } > host_agents.sha256.new && mv host_agents.sha256.new host_agents.sha256
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

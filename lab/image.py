@@ -113,6 +113,9 @@ def _build(place: Path, say: Callable[[str], None]) -> None:
     chroot("apt-get", "install", "-y", "--no-install-recommends", "--download-only", *_OFFERED)
     for package in (root / "var/cache/apt/archives").glob("*.deb"):
         package.rename(packages / package.name)
+    for package in packages.glob("*.deb"):
+        if package.stat().st_size > 10_000_000:
+            _repack(package)
     with (packages / "Packages").open("wb") as index:
         subprocess.run(["apt-ftparchive", "packages", "."], cwd=packages, check=True, stdout=index)
     _configure(root)
@@ -126,6 +129,14 @@ def _build(place: Path, say: Callable[[str], None]) -> None:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
     _run(["dpkg-deb", "-x", str(next(packages.glob("docker.io_*.deb"))), str(place / "docker-cli")])
+
+
+def _repack(package: Path) -> None:
+    """The same package, less compressed: every first boot unpacks it, and xz takes seconds of processor time."""
+    tree = package.with_suffix(".tree")
+    _run(["dpkg-deb", "--raw-extract", str(package), str(tree)])
+    _run(["dpkg-deb", "--build", "-Zzstd", "-z3", str(tree), str(package)])
+    shutil.rmtree(tree)
 
 
 def _configure(root: Path) -> None:

@@ -142,6 +142,10 @@ class Stack:
             preexec_fn=die_with_lab,
         )
 
+    def is_locked(self) -> bool:
+        """Whether a run is under way, or was interrupted."""
+        return any((self.backend / ".pulumi" / "locks").rglob("*.json"))
+
     def cancel(self) -> None:
         """Take away the lock that an interrupted run left behind."""
         self.cli("cancel", "--yes")

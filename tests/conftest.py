@@ -6,7 +6,7 @@ A missing part is a skip on a laptop, with the reason, and a failure when CI=tru
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,12 +85,32 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         requires(*marker.args)
 
 
+# The files that take minutes, the longest first: whoever starts one last keeps all others waiting.
+_LONG = (
+    "host/test_gate.py",
+    "host/test_boot.py",
+    "engine/test_examples.py",
+    "engine/test_faults.py",
+    "host/test_configuration.py",
+    "host/test_images.py",
+    "engine/test_policy_examples.py",
+    "host/test_demo.py",
+    "engine/test_lifecycle.py",
+    "host/test_firewall.py",
+    "host/test_systems.py",
+    "engine/test_policy_machines.py",
+    "host/test_ipv6.py",
+)
+
+
 # Before pytest-xdist reads the groups.
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Iterable[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark by folder, and let one worker run a file's tests: they share an engine's cloud or a booted host."""
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in {"engine", "host"}:
             item.add_marker(folder)
             item.add_marker(pytest.mark.xdist_group(f"{folder}-{item.path.stem}"))
+    places = {ROOT / "tests" / name: place for place, name in enumerate(_LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(_LONG)))

@@ -256,7 +256,15 @@ def check(generation: Path) -> None:
 
 
 def uplinks(addresses: Iterable[str]) -> dict[str, str]:
-    links = json.loads(run("ip", "-j", "address"))
+    links = None
+    for _ in range(100):
+        # A container's interface that comes or goes interrupts the list: it may then lack an address, and says so.
+        done = subprocess.run(("ip", "-j", "address"), capture_output=True, text=True)
+        if not done.stderr:
+            links = json.loads(done.stdout)
+            break
+    if links is None:
+        raise Refused("ip address: its list was interrupted again and again")
     own = {
         a.get("local"): link["ifname"] for link in links for a in link["addr_info"] if not a.get("tentative")
     }
@@ -373,8 +381,15 @@ def swap(generation: Path) -> None:
 def start(settings: dict[str, Any]) -> None:
     run("systemctl", "daemon-reload")
     gate()  # here as well: a drop-in can take it out of the unit
-    subprocess.run(["systemctl", "reset-failed", *DOCKER], capture_output=True)
-    run("systemctl", "restart", "docker.service")
+    # Twice: dockerd's own start can fail on a container that ends at the same moment.
+    for last in (False, True):
+        subprocess.run(["systemctl", "reset-failed", *DOCKER], capture_output=True)
+        try:
+            run("systemctl", "restart", "docker.service")
+            break
+        except Refused:
+            if last:
+                raise
     self_test(settings)
 
 
@@ -388,7 +403,9 @@ def sync(document: str) -> None:
     rejected = RUN / "rejected"
     if before and before.name == digest:
         return
-    if rejected.exists() and rejected.read_text() == digest:
+    # After an hour it is tried again: what it failed on may have been something else.
+    tried = rejected.exists() and rejected.stat().st_mtime > time.time() - 3600
+    if tried and rejected.read_text() == digest:
         raise Refused("document %s did not start here: the one before it is kept" % digest)
     generation = stage(document, digest)
     check(generation)

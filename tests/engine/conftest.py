@@ -73,9 +73,11 @@ def _maker(cloud: Cloud, stacks: ExitStack) -> MakeStack:
 
 def clear(stack: Stack) -> None:
     """Destroy whatever is there."""
-    stack.cancel()
-    if stack.resources():
-        stack.unprotect()
+    if stack.is_locked():
+        stack.cancel()
+    if resources := stack.resources():
+        if any(each.get("protect") for each in resources):
+            stack.unprotect()
         stack.destroy().check()
 
 

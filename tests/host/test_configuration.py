@@ -112,6 +112,28 @@ def test_a_document_that_dockerd_does_not_start_with_is_put_back(host: Host) -> 
     host.machine.wait(lambda: host.ping() == "200", "the configuration before it", 30)
     assert "kept" in host.sync()
     host.assert_serving()
+    # It is tried again once an hour.
+    host.machine.run(["touch", "-d", "-61 minutes", "/run/dockerhost/rejected"])
+    assert "systemctl restart" in host.sync()
+    assert "kept" in host.sync()
+    host.machine.wait(lambda: host.ping() == "200", "the configuration before it", 30)
+
+
+def test_a_start_of_dockerd_that_fails_once_is_tried_again(host: Host) -> None:
+    # As where a container ends while dockerd looks for those that it left running.
+    once = "[Service]\nExecStartPre=/bin/sh -c 'test -e /root/failed-once || { touch /root/failed-once; exit 1; }'\n"
+    host.machine.write("/etc/systemd/system/docker.service.d/05-once.conf", once)
+    try:
+        host.deployment.daemon_options = {"debug": True}
+        host.deployment.publish()
+        assert host.sync() == ""
+        assert host.machine.run(["test", "-e", "/root/failed-once"], check=False).returncode == 0
+        host.assert_serving()
+    finally:
+        host.machine.run(
+            ["rm", "-f", "/etc/systemd/system/docker.service.d/05-once.conf", "/root/failed-once"]
+        )
+        host.machine.run(["systemctl", "daemon-reload"])
 
 
 def test_the_last_trusted_source_takes_the_listener_along(host: Host, sleeper: str) -> None:

@@ -28,7 +28,7 @@ def put_right(host: Host) -> Iterator[None]:
     host.machine.run(["ln", "-sfn", f"{CURRENT}/docker.conf", f"{DROP_INS}/10-dockerhost.conf"])
     host.machine.run(["ln", "-sfn", f"{CURRENT}/daemon.json", "/etc/docker/daemon.json"])
     host.machine.run(
-        ["sh", "-c", "rm -f /etc/default/docker /root/moved-*; chmod 400 $0/server-key.pem", CURRENT]
+        ["sh", "-c", "rm -rf /etc/default/docker /root/good; chmod 400 $0/server-key.pem", CURRENT]
     )
     host.machine.run(["systemctl", "daemon-reload"])
     host.machine.run(["systemctl", "stop", "docker.socket"], check=False)

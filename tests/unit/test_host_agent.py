@@ -2,7 +2,9 @@
 
 import base64
 import gzip
+import hashlib
 import json
+import subprocess
 from collections.abc import Callable
 from importlib.resources import files
 from typing import Any
@@ -12,7 +14,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+import aws_docker
 from aws_docker import host_agent
+from aws_docker.boot import own
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -37,6 +41,20 @@ def test_the_compressed_agent_is_the_agent() -> None:
     package = files("aws_docker")
     compressed = base64.b64decode(package.joinpath("host_agent.py.gz.b64").read_text())
     assert gzip.decompress(compressed) == package.joinpath("host_agent.py").read_bytes(), "run `make agent`"
+
+
+def test_hosts_of_every_release_are_known() -> None:
+    program = files("aws_docker").joinpath("host_agent.py").read_text()
+    lines = [
+        line.split() for line in files("aws_docker").joinpath("host_agents.sha256").read_text().splitlines()
+    ]
+    assert lines[-1] == [hashlib.sha256(program.encode()).hexdigest(), aws_docker.__version__], (
+        "run `make agent`"
+    )
+    releases = [release for _, release in lines]
+    assert len(releases) == len(set(releases)), "one line a release: earlier ones stay"
+    assert own.is_agent(program)
+    assert not own.is_agent(program + "\n")
 
 
 def test_a_document_is_read() -> None:
@@ -146,3 +164,30 @@ def test_the_request_is_signed_as_botocore_signs_it(monkeypatch: pytest.MonkeyPa
     sign: Callable[..., str] = signer.canonical_request
     text = signer.string_to_sign(again, sign(again))
     assert headers["authorization"].endswith("Signature=" + signer.signature(text, again))
+
+
+class TestUplinks:
+    """`ip` says on stderr alone, with exit status 0, that its list may lack an address (seen with veth pairs)."""
+
+    @staticmethod
+    def _ip(monkeypatch: pytest.MonkeyPatch, *answers: tuple[str, str]) -> None:
+        left = iter(answers)
+
+        def ip(argv: tuple[str, ...], **_how: Any) -> subprocess.CompletedProcess[str]:
+            assert argv == ("ip", "-j", "address")
+            stdout, stderr = next(left)
+            return subprocess.CompletedProcess(argv, 0, stdout, stderr)
+
+        monkeypatch.setattr(host_agent.subprocess, "run", ip)
+
+    WHOLE = '[{"ifname": "lo", "addr_info": []}, {"ifname": "ens5", "addr_info": [{"local": "10.0.5.10"}]}]'
+    INTERRUPTED = "Dump was interrupted and may be inconsistent.\n"
+
+    def test_an_interrupted_list_is_asked_for_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ip(monkeypatch, ("[]", self.INTERRUPTED), (self.WHOLE, self.INTERRUPTED), (self.WHOLE, ""))
+        assert host_agent.uplinks(["10.0.5.10", "10.0.5.11"]) == {"10.0.5.10": "ens5"}
+
+    def test_a_list_that_never_is_whole_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._ip(monkeypatch, *[(self.WHOLE, self.INTERRUPTED)] * 100)
+        with pytest.raises(host_agent.Refused, match="interrupted"):
+            host_agent.uplinks(["10.0.5.10"])

@@ -1,12 +1,12 @@
 """Recognises the hosts of this package: their program in user-data, and what its configuration document makes it open.
 
-The program is known by every byte, so that a changed one is read like any other. What it makes of a document is what
-host_agent.py's `command` says; a document in Parameter Store is not in the user-data, and opens nothing without TLS.
+The program is known by its digest, so that a changed one is read like any other; those of earlier releases stay known,
+since their hosts do. What it makes of a document is what host_agent.py's `command` says; a document in Parameter Store is
+not in the user-data, and opens nothing without TLS.
 """
 
+import hashlib
 import json
-import zlib
-from base64 import b64decode
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -17,15 +17,14 @@ SETTINGS = "/etc/dockerhost/host.json"
 
 
 @cache
-def agent() -> str:
-    """The text of the program, as user-data carries it."""
-    packed = files("aws_docker").joinpath("host_agent.py.gz.b64").read_text()
-    return zlib.decompress(b64decode(packed), 31).decode()
+def _known() -> frozenset[str]:
+    listed = files("aws_docker").joinpath("host_agents.sha256").read_text(encoding="ascii")
+    return frozenset(line.split()[0] for line in listed.splitlines())
 
 
 def is_agent(text: str) -> bool:
-    """Whether a file is the program that sets up this package's hosts."""
-    return text == agent()
+    """Whether a file is the program that sets up this package's hosts, in this release or an earlier one."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() in _known()
 
 
 def document_path(settings: str) -> str | None:
