@@ -1,8 +1,8 @@
 """Recognises the hosts of this package: their program in user-data, and what its configuration document makes it open.
 
-The program is known by its digest, so that a changed one is read like any other; those of earlier releases stay known,
-since their hosts do. What it makes of a document is what host_agent.py's `command` says; a document in Parameter Store is
-not in the user-data, and opens nothing without TLS.
+The program is known by its digest, so that a changed one is read like any other; those of earlier releases stay
+known, since their hosts do. What it makes of a document is what host_agent.py's `command` says; a document in Parameter
+Store is not in the user-data, and opens nothing without TLS.
 """
 
 import hashlib
