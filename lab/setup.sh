@@ -41,7 +41,7 @@ python_environment() {
     echo "setup: Python 3.11 or newer is needed and is not on PATH; install it (Debian 12: apt-get install python3-venv)" >&2
     exit 1
   fi
-  say "Python environment: .venv from requirements.txt with $python (about a minute)"
+  say "Python environment: .venv from requirements.txt with $python (about half a minute)"
   rm -f .venv/.made-from
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     as_root_install python3-venv
@@ -49,7 +49,8 @@ python_environment() {
   if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     "$python" -m venv --clear .venv
   fi
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+  # Nobody imports most of what comes: what is imported is compiled then.
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
   printf '%s\n' "$wanted" >.venv/.made-from
 }
 

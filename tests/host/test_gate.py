@@ -17,20 +17,15 @@ def put_right(host: Host) -> Iterator[None]:
     """Every test breaks the host; this takes the damage back, and the host must serve again."""
     host.machine.run(["sh", "-c", f"rm -rf /root/good && cp -a $(readlink -f {CURRENT}) /root/good"])
     yield
-    host.machine.run(
-        [
-            "sh",
-            "-c",
-            f"cp -a /root/good/. $(readlink -f {CURRENT})/"
-            f" && rm -f {DROP_INS}/20-* /etc/systemd/system/docker.socket.d/*",
-        ]
+    steps = (
+        f"cp -a /root/good/. $(readlink -f {CURRENT})/",
+        f"rm -rf {DROP_INS}/20-* /etc/systemd/system/docker.socket.d/* /etc/default/docker /root/good",
+        f"ln -sfn {CURRENT}/docker.conf {DROP_INS}/10-dockerhost.conf",
+        f"ln -sfn {CURRENT}/daemon.json /etc/docker/daemon.json",
+        f"chmod 400 {CURRENT}/server-key.pem",
+        "systemctl daemon-reload",
     )
-    host.machine.run(["ln", "-sfn", f"{CURRENT}/docker.conf", f"{DROP_INS}/10-dockerhost.conf"])
-    host.machine.run(["ln", "-sfn", f"{CURRENT}/daemon.json", "/etc/docker/daemon.json"])
-    host.machine.run(
-        ["sh", "-c", "rm -rf /etc/default/docker /root/good; chmod 400 $0/server-key.pem", CURRENT]
-    )
-    host.machine.run(["systemctl", "daemon-reload"])
+    host.machine.run(["sh", "-c", " && ".join(steps)])
     host.machine.run(["systemctl", "stop", "docker.socket"], check=False)
     host.recover()
     host.assert_serving()
