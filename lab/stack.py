@@ -150,6 +150,14 @@ class Stack:
         """Take away the lock that an interrupted run left behind."""
         self.cli("cancel", "--yes")
 
+    def restore_checkpoint(self) -> None:
+        """Take the backup of the state where a kill cut its writing short: a backend of files writes in place."""
+        checkpoint = self.backend / ".pulumi" / "stacks" / self.project / f"{self.name}.json"
+        try:
+            json.loads(checkpoint.read_text())
+        except ValueError:
+            shutil.copyfile(f"{checkpoint}.bak", checkpoint)
+
     def unprotect(self) -> None:
         self.cli("state", "unprotect", "--all", "--yes")
 

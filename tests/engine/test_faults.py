@@ -158,6 +158,18 @@ def open_to(cloud: Cloud) -> set[tuple[Any, ...]]:
     return {(rule["FromPort"], rule["ToPort"], rule.get("CidrIpv4")) for rule in own}
 
 
+def test_a_state_that_was_cut_short_comes_back_from_its_backup(make_stack: MakeStack) -> None:
+    stack = make_stack()
+    stack.up().check()
+    made = len(stack.resources())
+    checkpoint = stack.backend / ".pulumi" / "stacks" / stack.project / f"{stack.name}.json"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    assert "failed to load checkpoint" in stack.up().text
+    stack.restore_checkpoint()
+    assert stack.up().check().changes == {}
+    assert len(stack.resources()) == made
+
+
 @pytest.mark.parametrize(
     ("resources", "by"),
     [(16, signal.SIGKILL), (26, signal.SIGKILL), (12, signal.SIGINT)],
@@ -174,6 +186,7 @@ def test_a_run_that_was_interrupted_is_completed_by_the_next(
         time.sleep(0.5)
     assert processes_of(stack) == [], "language host and providers end with their engine"
     stack.cancel()
+    stack.restore_checkpoint()  # as docs/troubleshooting.md says
 
     again = stack.up()
     if again.exit_code and by is signal.SIGKILL:
