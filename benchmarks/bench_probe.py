@@ -5,7 +5,6 @@ for filtered ones. nmap's time is what it says itself, without its start; ours i
 nmap, ip and nft.
 """
 
-import contextlib
 import ipaddress
 import socket
 import ssl
@@ -13,8 +12,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from aws_docker.audit.probing import ProbeReport, probe
 from aws_docker.audit.verdicts import Verdict
@@ -31,16 +30,16 @@ _RUNS = 3
 def figures() -> Iterator[Figure]:
     with network.Network() as wires:
         loopback = wires.trusted
-        ours, theirs = _both(loopback, MANY, {Verdict.CLOSED: 8192}, "closed")
+        ours, theirs = _beside_nmap(loopback, MANY, {Verdict.CLOSED: 8192}, "closed")
         yield Figure("probe of 4,096 addresses, closed", ours, theirs, "nmap -sT", bound=1.5)
         with _tls_servers(loopback, FEW_SPEAK):
             expected = {Verdict.CLOSED: 8192 - 64, Verdict.MUTUAL_TLS: 64}
-            ours, theirs = _both(loopback, MANY, expected, "closed")
+            ours, theirs = _beside_nmap(loopback, MANY, expected, "closed")
             yield Figure(
                 "probe of 4,096 addresses, 64 of them with mutual TLS", ours, theirs, "nmap -sT", bound=1.5
             )
         with _listeners(loopback):
-            ours, theirs = _both(loopback, MANY, {Verdict.REFUSED: 8192}, "open")
+            ours, theirs = _beside_nmap(loopback, MANY, {Verdict.REFUSED: 8192}, "open")
             yield Figure("probe of 4,096 addresses, open and closing", ours, theirs, "nmap -sT", bound=1.5)
         with _tls_servers(loopback, ALL_SPEAK):
             ours, theirs = _beside_handshakes(loopback)
@@ -59,13 +58,16 @@ def figures() -> Iterator[Figure]:
         yield Figure("probe of 256 addresses, filtered", ours, theirs, "nmap -sT", bound=1 / 20)
 
 
-def _both(namespace: str, targets: str, expected: dict[Verdict, int], state: str) -> tuple[float, float]:
-    """Medians, turn and turn about: the machine is not ours alone."""
-    ours, theirs = [], []
-    for _ in range(_RUNS):
-        ours.append(_time(namespace, targets, expected))
-        theirs.append(_nmap(namespace, targets, state))
-    return statistics.median(ours), statistics.median(theirs)
+def _beside_nmap(
+    namespace: str, targets: str, expected: dict[Verdict, int], state: str
+) -> tuple[float, float]:
+    return _medians(lambda: _time(namespace, targets, expected), lambda: _nmap(namespace, targets, state))
+
+
+def _medians(ours: Callable[[], float], theirs: Callable[[], float]) -> tuple[float, float]:
+    """Turn and turn about: the machine is not ours alone."""
+    runs = [(ours(), theirs()) for _ in range(_RUNS)]
+    return statistics.median(run[0] for run in runs), statistics.median(run[1] for run in runs)
 
 
 def _time(namespace: str, targets: str, expected: dict[Verdict, int]) -> float:
@@ -90,11 +92,10 @@ def _nmap(namespace: str, targets: str, state: str) -> float:
 
 
 def _beside_handshakes(namespace: str) -> tuple[float, float]:
-    ours, theirs = [], []
-    for _ in range(_RUNS):
-        ours.append(_time(namespace, ALL_SPEAK, {Verdict.CLOSED: 256, Verdict.MUTUAL_TLS: 256}))
-        theirs.append(network.within(namespace, _handshakes))
-    return statistics.median(ours), statistics.median(theirs)
+    expected = {Verdict.CLOSED: 256, Verdict.MUTUAL_TLS: 256}
+    return _medians(
+        lambda: _time(namespace, ALL_SPEAK, expected), lambda: network.within(namespace, _handshakes)
+    )
 
 
 def _handshakes() -> float:
@@ -106,7 +107,7 @@ def _handshakes() -> float:
         with (
             socket.create_connection((str(address), 2376), timeout=5) as plain,
             context.wrap_socket(plain) as secured,
-            contextlib.suppress(ssl.SSLError),
+            suppress(ssl.SSLError),
         ):
             secured.recv(1)
     return time.perf_counter() - started

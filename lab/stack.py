@@ -150,13 +150,17 @@ class Stack:
         """Take away the lock that an interrupted run left behind."""
         self.cli("cancel", "--yes")
 
+    @property
+    def checkpoint(self) -> Path:
+        """The file that holds the state."""
+        return self.backend / ".pulumi" / "stacks" / self.project / f"{self.name}.json"
+
     def restore_checkpoint(self) -> None:
         """Take the backup of the state where a kill cut its writing short: a backend of files writes in place."""
-        checkpoint = self.backend / ".pulumi" / "stacks" / self.project / f"{self.name}.json"
         try:
-            json.loads(checkpoint.read_text())
+            json.loads(self.checkpoint.read_text())
         except ValueError:
-            shutil.copyfile(f"{checkpoint}.bak", checkpoint)
+            shutil.copyfile(f"{self.checkpoint}.bak", self.checkpoint)
 
     def unprotect(self) -> None:
         self.cli("state", "unprotect", "--all", "--yes")

@@ -3,13 +3,12 @@
 import gc
 import sys
 
-# It ends with the engine's run: looking for garbage costs more than it could free.
-gc.disable()
-
-from lab.providers.plugin import Plugin, serve  # noqa: E402
-
 
 def main(name: str) -> None:
+    # It ends with the engine's run: looking for garbage costs more than it could free, most of all while it loads.
+    gc.disable()
+    from lab.providers.plugin import Plugin, serve
+
     # Each is a process of its own, and loads only what it serves.
     if name == "aws":
         from lab.providers.aws import compute, functions, identity, networks, security_groups

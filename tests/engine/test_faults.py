@@ -162,8 +162,7 @@ def test_a_state_that_was_cut_short_comes_back_from_its_backup(make_stack: MakeS
     stack = make_stack()
     stack.up().check()
     made = len(stack.resources())
-    checkpoint = stack.backend / ".pulumi" / "stacks" / stack.project / f"{stack.name}.json"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    stack.checkpoint.write_bytes(stack.checkpoint.read_bytes()[:1000])
     assert "failed to load checkpoint" in stack.up().text
     stack.restore_checkpoint()
     assert stack.up().check().changes == {}
