@@ -11,6 +11,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -85,36 +86,36 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def Run(self, request: Any, context: Any) -> Any:
         request.args.insert(0, _engine_address())
-        answer, other_end = os.pipe()
-        command = [_python(request.info), "-u", __file__, "--program", str(other_end)]
-        program = subprocess.Popen(
-            command, stdin=subprocess.PIPE, pass_fds=[other_end], cwd=request.pwd or None
-        )
-        _running.add(program)
-        context.add_callback(lambda: program.poll() is None and program.terminate())
-        os.close(other_end)
-        assert program.stdin is not None
-        program.stdin.write(request.SerializeToString())
-        program.stdin.close()
-        with os.fdopen(answer, "rb") as result:
-            response = language_pb2.RunResponse.FromString(result.read())
-        code = program.wait()
+        with tempfile.NamedTemporaryFile() as answer:
+            # An interrupt is the engine's to handle: it then ends the program.
+            program = subprocess.Popen(
+                _command(request.info, __file__, "--program", answer.name),
+                stdin=subprocess.PIPE,
+                cwd=request.pwd or None,
+                start_new_session=True,
+            )
+            _running.add(program)
+            context.add_callback(lambda: program.poll() is None and program.terminate())
+            assert program.stdin is not None
+            program.stdin.write(request.SerializeToString())
+            program.stdin.close()
+            code = program.wait()
+            response = language_pb2.RunResponse.FromString(answer.read())
         if code != 0:
             response.error = f"program exited with non-zero exit code: {code}"
         return response
 
     def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
         directory = request.info.program_directory or request.program
-        command = [_python(request.info), "-u"]
         if request.kind == "analyzer":
-            command += ["-m", "pulumi.policy", *request.args, directory]
+            arguments = ["-m", "pulumi.policy", *request.args, directory]
         elif (Path(directory) / "__main__.py").exists():
-            command += [directory, *request.args]
+            arguments = [directory, *request.args]
         else:
-            command += ["-m", "pulumi.run.plugin", request.name, *request.args]
+            arguments = ["-m", "pulumi.run.plugin", request.name, *request.args]
         environment = {**os.environ, **dict(pair.split("=", 1) for pair in request.env)}
         plugin = subprocess.Popen(
-            command,
+            _command(request.info, *arguments),
             cwd=request.pwd or directory,
             env=environment,
             stdout=subprocess.PIPE,
@@ -182,11 +183,24 @@ def _python(info: Any) -> str:
     return sys.executable
 
 
+def _command(info: Any, *arguments: str) -> list[str]:
+    """The lab's own interpreter is one that has loaded the SDKs already."""
+    python = _python(info)
+    if python != sys.executable:
+        return [python, "-u", *arguments]
+    return [python, "-I", "-S", str(Path(__file__).parent / "start.py"), *arguments]
+
+
 def _end_with_engine() -> None:
-    """A killed engine cannot tell its language hosts to end: then end, and all that was started here."""
+    """A killed engine cannot tell its language hosts to end."""
     engine = os.getppid()
     while os.getppid() == engine:
         time.sleep(1)
+    _end()
+
+
+def _end(*_: object) -> None:
+    """End, and with it all that was started here."""
     for child in list(_running):
         if child.poll() is None:
             child.kill()
@@ -197,11 +211,8 @@ def main() -> None:
     # Nobody lives long enough here for garbage to matter, and looking for it is a quarter of a program's time.
     gc.disable()
     if "--program" in sys.argv:
-        # An interrupt is the engine's to handle: it then ends the program.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with os.fdopen(int(sys.argv[-1]), "wb") as result:
-            request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
-            result.write(run_program(request).SerializeToString())
+        request = language_pb2.RunRequest.FromString(sys.stdin.buffer.read())
+        Path(sys.argv[-1]).write_bytes(run_program(request).SerializeToString())
         sys.stdout.flush()
         sys.stderr.flush()
         # Taking the SDK's thousands of classes apart takes as long as a small program.
@@ -212,6 +223,7 @@ def main() -> None:
     server.start()
     print(port, flush=True)
     threading.Thread(target=_end_with_engine, daemon=True).start()
+    signal.signal(signal.SIGTERM, _end)
     # The engine ends its language hosts by an interrupt.
     with contextlib.suppress(KeyboardInterrupt):
         server.wait_for_termination()

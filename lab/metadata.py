@@ -44,6 +44,8 @@ class Surroundings:
         self.packages = packages
         self.faults: set[str] = set()
         """Any of: imds, role, ssm-denied, ssm-timeout, ssm-garbage, ssm-empty, mirror."""
+        self.met: set[str] = set()
+        """The faults that the host has run into."""
         self.document: str | None = None
         """What Parameter Store answers with instead, if set."""
         self.tokens: dict[str, float] = {}
@@ -59,6 +61,11 @@ class Surroundings:
     def hosts(self) -> str:
         """Lines for /etc/hosts, in place of Amazon's resolver."""
         return f"{self.address} ssm.{self.cloud.region}.amazonaws.com packages.lab.internal\n"
+
+    def fails(self, fault: str) -> bool:
+        if fault in self.faults:
+            self.met.add(fault)
+        return fault in self.faults
 
     def close(self) -> None:
         for server in self._servers:
@@ -88,7 +95,7 @@ class Surroundings:
 
     def role(self) -> str | None:
         profile = self.instance().get("IamInstanceProfile")
-        if profile is None or "role" in self.faults:
+        if profile is None or self.fails("role"):
             return None
         name = profile["Arn"].rsplit("/", 1)[1]
         roles = self.cloud.client("iam").get_instance_profile(InstanceProfileName=name)["InstanceProfile"][
@@ -222,7 +229,7 @@ def _metadata(around: Surroundings) -> type[BaseHTTPRequestHandler]:
 
         def do_PUT(self) -> None:
             lifetime = self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "")
-            if "imds" in around.faults:
+            if around.fails("imds"):
                 return self.answer(503)
             if self.path != _LATEST + "api/token" or not lifetime.isdecimal():
                 return self.answer(400)
@@ -231,7 +238,7 @@ def _metadata(around: Surroundings) -> type[BaseHTTPRequestHandler]:
             return self.answer(200, token.encode())
 
         def do_GET(self) -> None:
-            if "imds" in around.faults:
+            if around.fails("imds"):
                 return self.answer(503)
             if around.tokens.get(self.headers.get("X-aws-ec2-metadata-token", ""), 0) < time.time():
                 return self.answer(401)
@@ -261,13 +268,13 @@ def _parameter_store(around: Surroundings) -> type[BaseHTTPRequestHandler]:
     class ParameterStore(_Handler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            if "ssm-timeout" in around.faults:
+            if around.fails("ssm-timeout"):
                 time.sleep(10)
-            if "ssm-denied" in around.faults:
+            if around.fails("ssm-denied"):
                 return self.answer(400, b'{"__type":"AccessDeniedException"}')
-            if "ssm-garbage" in around.faults:
+            if around.fails("ssm-garbage"):
                 return self.answer(200, b"<html>not what you asked for")
-            if "ssm-empty" in around.faults:
+            if around.fails("ssm-empty"):
                 return self.answer(200)
             try:
                 name = around.authorised(self.headers, body)
@@ -291,7 +298,7 @@ def _mirror(around: Surroundings) -> type[BaseHTTPRequestHandler]:
     class Mirror(_Handler):
         def do_GET(self) -> None:
             path = (around.packages / urllib.parse.unquote(self.path).lstrip("/")).resolve()
-            if "mirror" in around.faults or path.parent != around.packages or not path.is_file():
+            if around.fails("mirror") or path.parent != around.packages or not path.is_file():
                 return self.answer(404)
             return self.answer(200, path.read_bytes(), "application/octet-stream")
 

@@ -84,6 +84,8 @@ class Stack:
         }
         self._environment = {
             **toolchain.environment(),
+            # No run lives long enough to run out of memory.
+            "GOGC": "off",
             "PULUMI_BACKEND_URL": f"file://{self.backend}",
             "PULUMI_CONFIG_PASSPHRASE": "lab",
             "PULUMI_SKIP_UPDATE_CHECK": "true",

@@ -12,6 +12,8 @@ import threading
 import time
 from pathlib import Path
 
+from lab import warm
+
 VERSION = "v3.259.0"
 """The CLI that is built where none is installed; its modules are pinned in pulumi-cli/go.mod."""
 
@@ -45,7 +47,7 @@ def environment() -> dict[str, str]:
     path = os.pathsep.join([str(cli.parent), os.environ.get("PATH", os.defpath)])
     if shutil.which(_LANGUAGE_HOST, path=path) is None:
         path = os.pathsep.join([path, str(Path(__file__).parent / "bin")])
-    return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable}
+    return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, "LAB_WARM": warm.socket_path()}
 
 
 def _built() -> Path:

@@ -85,21 +85,29 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         requires(*marker.args)
 
 
-# The files that take minutes, the longest first: whoever starts one last keeps all others waiting.
+# The files that take long, in the order in which they start: whoever starts one last keeps all others waiting. Those
+# of a single test come first, as pytest-xdist gives a worker the next file together with the last two tests of one.
 _LONG = (
-    "host/test_gate.py",
-    "host/test_boot.py",
-    "engine/test_examples.py",
-    "engine/test_faults.py",
-    "host/test_configuration.py",
     "host/test_images.py",
-    "engine/test_policy_examples.py",
     "host/test_demo.py",
+    "host/test_gate.py",
+    "engine/test_faults.py",
+    "engine/test_examples.py",
+    "host/test_configuration.py",
+    "host/test_boot.py",
+    "engine/test_policy_examples.py",
     "engine/test_lifecycle.py",
+    "engine/test_policy_machines.py",
     "host/test_firewall.py",
     "host/test_systems.py",
-    "engine/test_policy_machines.py",
+    "audit/test_probe_dockerd.py",
+    "engine/test_plugin.py",
     "host/test_ipv6.py",
+    "audit/test_probe.py",
+    "engine/test_demo.py",
+    "engine/test_policy.py",
+    "host/test_clients.py",
+    "engine/test_readme.py",
 )
 
 

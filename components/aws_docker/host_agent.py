@@ -228,13 +228,13 @@ def check(generation: Path) -> None:
         raise Refused("server-key.pem must be a file of root with mode 0400")
     if openssl(generation, "server.pem", "-pubkey") != openssl(generation, "server-key.pem", command="pkey"):
         raise Refused("server-key.pem is not the key of server.pem")
-    usage = openssl(generation, "server.pem", "-ext", "extendedKeyUsage").split("\n")[1].strip()
-    if usage != "TLS Web Server Authentication":
+    told = openssl(generation, "server.pem", "-ext", "extendedKeyUsage", "-dates")
+    if not re.search("Extended Key Usage:.*\n *TLS Web Server Authentication\n", told):
         raise Refused("server.pem must have the one key usage serverAuth")
     for address in settings["listen"]:
         if "does match" not in openssl(generation, "server.pem", "-checkip", address):
             raise Refused("server.pem does not name %s" % address)
-    dates = dict(line.split("=") for line in openssl(generation, "server.pem", "-dates").split("\n") if line)
+    dates = dict(re.findall("(notBefore|notAfter)=(.*)", told))
     # A certificate made a moment ago may be ahead of this clock, which time sync has yet to set.
     ahead = ssl.cert_time_to_seconds(dates["notBefore"]) - time.time()
     if ahead > 60:
@@ -255,18 +255,23 @@ def check(generation: Path) -> None:
 # later.
 
 
-def uplinks(addresses: Iterable[str]) -> dict[str, str]:
-    links = None
+def links() -> list[dict[str, Any]]:
+    said = ""
     for _ in range(100):
-        # A container's interface that comes or goes interrupts the list: it may then lack an address, and says so.
         done = subprocess.run(("ip", "-j", "address"), capture_output=True, text=True)
-        if not done.stderr:
-            links = json.loads(done.stdout)
-            break
-    if links is None:
-        raise Refused("ip address: its list was interrupted again and again")
+        said = done.stderr.strip()
+        if not said:
+            return json.loads(done.stdout)
+        # A container's interface that comes or goes interrupts the list: it may then lack an address.
+    raise Refused("ip address: %s" % said[-300:])
+
+
+def uplinks(addresses: Iterable[str]) -> dict[str, str]:
     own = {
-        a.get("local"): link["ifname"] for link in links for a in link["addr_info"] if not a.get("tentative")
+        a.get("local"): link["ifname"]
+        for link in links()
+        for a in link["addr_info"]
+        if not a.get("tentative")
     }
     return {address: own[address] for address in addresses if address in own}
 
@@ -362,7 +367,7 @@ def self_test(settings: dict[str, Any]) -> None:
         if b" 200 " in answer(address, False) + answer(address, True):
             raise Refused("dockerd answered a client without a certificate")
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
-            probe.settimeout(1)
+            probe.settimeout(0.3)
             if not probe.connect_ex((address, 2375)):
                 raise Refused("something answers on 2375")
 
@@ -496,7 +501,8 @@ def bootstrap() -> None:
                     run(*argv)
             if tool == "nft":
                 (ETC / "closed.nft").write_text(ruleset(CLOSED))
-                run("systemctl", "enable", "--now", "dockerhost-firewall.service")
+                run("systemctl", "enable", "--no-reload", "dockerhost-firewall.service")
+                run("systemctl", "start", "dockerhost-firewall.service")
                 load_firewall(CLOSED)
             if not shutil.which(tool):
                 raise Refused("%s is missing after its installation" % tool)
@@ -513,17 +519,20 @@ def bootstrap() -> None:
             except (OSError, ValueError, KeyError, IndexError) as error:
                 if time.time() > until:
                     raise Refused("the configuration document cannot be fetched: %s" % error) from None
+                report("fetching", "the configuration document, again after: %s" % error)
                 time.sleep(3)
         for link, name in ((DROP_IN, "docker.conf"), (Path("/etc/docker/daemon.json"), "daemon.json")):
             link.parent.mkdir(parents=True, exist_ok=True)
             link.parent.chmod(0o755)
             link.unlink(missing_ok=True)
             link.symlink_to(CURRENT / name)
-        run("systemctl", "unmask", *DOCKER)
+        # What is enabled matters at the next boot: systemd need not read all units again for it.
+        run("systemctl", "unmask", "--no-reload", *DOCKER)
         sync(document)
-        run("systemctl", "enable", *DOCKER)
-        run("systemctl", "enable", "--now", "dockerhost-watch.service")
-        run("systemctl", "disable", "dockerhost-bootstrap.service")
+        off = [unit for unit in DOCKER if show(unit, "UnitFileState") != "enabled"]
+        run("systemctl", "enable", "--no-reload", *off, "dockerhost-watch.service")
+        run("systemctl", "disable", "--no-reload", "dockerhost-bootstrap.service")
+        run("systemctl", "start", "dockerhost-watch.service")
         ready()
     except Exception as error:
         DROP_IN.unlink(missing_ok=True)

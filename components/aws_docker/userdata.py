@@ -166,7 +166,6 @@ def user_data(
         lines += ["  content: |", textwrap.indent(content, "   ")]
     lines += [
         "runcmd:",
-        "- [systemctl, daemon-reload]",
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
     text = "\n".join(lines) + "\n"

@@ -42,7 +42,6 @@ def test_user_data_is_the_same_each_time(os: str) -> None:
 def test_the_only_command_starts_the_strict_program() -> None:
     commands = yaml.safe_load(userdata.user_data("debian-12", parameter="p"))["runcmd"]
     assert commands == [
-        ["systemctl", "daemon-reload"],
         ["systemctl", "enable", "--now", "dockerhost-bootstrap.service"],
     ]
 
