@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -18,6 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from lab import warm
 from lab.processes import die_with_lab
 
 REGION = "eu-central-1"
@@ -55,8 +55,8 @@ class Cloud:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            env={**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
+            [*warm.START, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, **warm.environment(), "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,

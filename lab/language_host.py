@@ -186,7 +186,8 @@ def _python(info: Any) -> str:
 def _command(info: Any, *arguments: str) -> list[str]:
     """The lab's own interpreter is one that has loaded the SDKs already."""
     python = _python(info)
-    if python != sys.executable:
+    # The folder tells which it is: the interpreters of all virtual environments are one file.
+    if not Path(python).parent.samefile(Path(sys.executable).parent):
         return [python, "-u", *arguments]
     return [python, "-I", "-S", str(Path(__file__).parent / "start.py"), *arguments]
 

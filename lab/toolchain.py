@@ -47,7 +47,7 @@ def environment() -> dict[str, str]:
     path = os.pathsep.join([str(cli.parent), os.environ.get("PATH", os.defpath)])
     if shutil.which(_LANGUAGE_HOST, path=path) is None:
         path = os.pathsep.join([path, str(Path(__file__).parent / "bin")])
-    return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, "LAB_WARM": warm.socket_path()}
+    return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, **warm.environment()}
 
 
 def _built() -> Path:

@@ -33,6 +33,8 @@ _LOADED = (
     "pulumi.policy",
     "pulumi.provider.experimental.server",
     "pulumi_policy",
+    "moto.server",
+    *(f"moto.{service}.responses" for service in ("ec2", "iam", "ssm", "sts", "kms")),
     "lab.providers.tls",
     "lab.providers.preview",
     *(
@@ -42,9 +44,18 @@ _LOADED = (
 )
 
 
+START = (sys.executable, "-I", "-S", str(_ROOT / "lab/start.py"))
+"""The command that a program's own arguments follow; see start.py."""
+
+
+def environment() -> dict[str, str]:
+    """What start.py finds this process's forks by."""
+    return {"LAB_WARM": socket_path()}
+
+
 @functools.cache
 def socket_path() -> str:
-    """Where start.py finds this process's forks, until this process ends."""
+    """Where this process's forks are asked for, until it ends."""
     folder = tempfile.mkdtemp(prefix="dockerhost-warm-")  # for this user only: who reaches it runs programs
     path = f"{folder}/socket"
     with socket.socket(socket.AF_UNIX) as listener:

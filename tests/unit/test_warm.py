@@ -11,18 +11,16 @@ import pytest
 from lab import warm
 from tests.conftest import ROOT
 
-START = [sys.executable, "-I", "-S", str(ROOT / "lab/start.py")]
-
 
 @pytest.fixture(params=["forked", "afresh"])
 def environment(request: pytest.FixtureRequest) -> dict[str, str]:
-    own = {"LAB_WARM": warm.socket_path()} if request.param == "forked" else {}
+    own = warm.environment() if request.param == "forked" else {}
     return {**os.environ, **own, "OF_THE_TEST": "here"}
 
 
 def run(program: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*START, str(program), *arguments],
+        [*warm.START, str(program), *arguments],
         cwd=program.parent,
         env=environment,
         input="asked",
@@ -76,7 +74,7 @@ def test_a_fork_ends_with_the_one_that_asked(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text("import os, time; print(os.getpid()); time.sleep(60)")
     with subprocess.Popen(
-        [*START, str(program)], env={**os.environ, "LAB_WARM": warm.socket_path()}, stdout=subprocess.PIPE
+        [*warm.START, str(program)], env={**os.environ, **warm.environment()}, stdout=subprocess.PIPE
     ) as asker:
         assert asker.stdout is not None
         fork = Path(f"/proc/{int(asker.stdout.readline())}")
