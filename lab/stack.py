@@ -158,11 +158,12 @@ class Stack:
         return self.backend / ".pulumi" / "stacks" / self.project / f"{self.name}.json"
 
     def restore_checkpoint(self) -> None:
-        """Take the backup of the state where a kill cut its writing short: a backend of files writes in place."""
+        """Take away the note beside the state where a kill cut its writing short; the state is replaced whole."""
+        note = self.checkpoint.with_name(f"{self.checkpoint.name}.attrs")
         try:
-            json.loads(self.checkpoint.read_text())
+            json.loads(note.read_text())
         except ValueError:
-            shutil.copyfile(f"{self.checkpoint}.bak", self.checkpoint)
+            note.unlink()
 
     def unprotect(self) -> None:
         self.cli("state", "unprotect", "--all", "--yes")
