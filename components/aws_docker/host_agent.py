@@ -573,8 +573,11 @@ def watch() -> None:
         with locked():
             try:
                 guard()
-                if stopped or show("docker.service", "ActiveState") == "failed":
+                state = show("docker.service", "ActiveState")
+                if state == "failed" or (stopped and state != "active"):
                     start(settings_of(CURRENT))
+                elif stopped:
+                    gate()  # another has started it: it stays, if it may
                 stopped = False
                 if time.monotonic() >= due:
                     due = time.monotonic() + 60

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -157,8 +158,17 @@ class Host:
         return self.machine.run(["systemctl", "restart", "docker.service"], check=False).returncode == 0
 
     def recover(self) -> None:
-        """Start dockerd again, once all is put right; the watch may be doing the same."""
+        """Start dockerd again, once all is put right; the watch may be doing the same at this moment."""
         self.machine.wait(self.restart, "dockerd to start again", 60)
+        self.machine.wait(lambda: self._serves_for(1.5), "dockerd to be left alone", 60)
+
+    def _serves_for(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self.ping() != "200":
+                return False
+            time.sleep(0.2)
+        return True
 
     def sync(self) -> str:
         """Have the host fetch its configuration now; returns what went wrong, if anything."""
