@@ -568,7 +568,7 @@ def watch() -> None:
     # table.
     events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
     events.bind((0, 1 << 6))
-    due, stopped = 0.0, False
+    due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     while True:
         with locked():
             try:
@@ -576,7 +576,7 @@ def watch() -> None:
                 state = show("docker.service", "ActiveState")
                 if state == "failed" or (stopped and state != "active"):
                     start(settings_of(CURRENT))
-                elif stopped:
+                elif stopped is not False and state == "active":
                     gate()  # another has started it: it stays, if it may
                 stopped = False
                 if time.monotonic() >= due:
@@ -592,7 +592,8 @@ def watch() -> None:
                 report("closed", "docker is stopped: %s" % error)
         if select.select([events], [], [], max(5, due - time.monotonic()))[0]:
             time.sleep(0.05)
-            events.recv(65536)
+            with contextlib.suppress(OSError):  # more changes than the socket holds (ENOBUFS)
+                events.recv(65536)
 
 
 @contextlib.contextmanager

@@ -210,6 +210,23 @@ def test_a_dockerd_that_crashes_again_and_again_opens_nothing(host: Host) -> Non
     host.machine.wait(lambda: host.ping() == "200", "dockerd to come back", 30)
 
 
+def is_active(host: Host) -> bool:
+    asked = ["systemctl", "is-active", "--quiet", "docker.service"]
+    return host.machine.run(asked, check=False).returncode == 0
+
+
+def test_a_dockerd_started_past_the_gate_does_not_stay(host: Host) -> None:
+    # While nobody watches: no gate in the unit, and a certificate that the gate refuses.
+    host.machine.run(["systemctl", "stop", "dockerhost-watch.service"])
+    new_pair(host, [certs.SERVER], starts=-3, days=1)
+    host.machine.write(f"{DROP_INS}/20-open.conf", "[Service]\nExecStartPre=\n")
+    host.machine.run(["systemctl", "daemon-reload"])
+    host.machine.wait(host.restart, "dockerd to start past the gate", 30)
+    assert is_active(host)
+    host.machine.run(["systemctl", "start", "dockerhost-watch.service"])
+    host.machine.wait(lambda: not is_active(host), "the watch to stop docker", 30)
+
+
 def test_a_dockerd_started_with_other_flags_is_stopped(host: Host) -> None:
     host.machine.write(
         f"{DROP_INS}/20-open.conf",
@@ -218,7 +235,7 @@ def test_a_dockerd_started_with_other_flags_is_stopped(host: Host) -> None:
     host.machine.run(["systemctl", "daemon-reload"])
     host.restart()
     host.machine.run(["nft", "flush", "ruleset"])  # any change of nftables wakes the watch
-    host.machine.wait(lambda: host.machine.status().get("state") == "closed", "the watch to stop docker", 90)
+    host.machine.wait(lambda: not is_active(host), "the watch to stop docker", 90)
     # And it stays so: the watch tries again, and finds the drop-in before dockerd runs.
     until = time.monotonic() + 8
     while time.monotonic() < until:
