@@ -13,6 +13,9 @@ import sys
 
 
 def main() -> int:
+    parent = os.getppid()
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     with socket.socket(socket.AF_UNIX) as warm:
         try:
             warm.connect(os.environ["LAB_WARM"])
@@ -37,7 +40,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    parent = os.getppid()
-    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(main())

@@ -53,29 +53,28 @@ def environment() -> dict[str, str]:
     return {"LAB_WARM": socket_path()}
 
 
-@functools.cache
 def socket_path() -> str:
     """Where this process's forks are asked for, until it ends."""
+    return _server()[0]
+
+
+@functools.cache
+def _server() -> tuple[str, subprocess.Popen[bytes]]:
+    """The forks' parent, kept with its socket's path: it ends when the pipe to it does."""
     folder = tempfile.mkdtemp(prefix="dockerhost-warm-")  # for this user only: who reaches it runs programs
     path = f"{folder}/socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
-        _servers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "lab.warm", str(listener.fileno())],
-                cwd=_ROOT,
-                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-                pass_fds=[listener.fileno()],
-                stdin=subprocess.PIPE,  # which ends with this process
-                start_new_session=True,
-            )
+        server = subprocess.Popen(
+            [sys.executable, "-m", "lab.warm", str(listener.fileno())],
+            cwd=_ROOT,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
         )
-    return path
-
-
-# Kept, so that their pipes stay open.
-_servers: list[subprocess.Popen[bytes]] = []
+    return path, server
 
 
 def _load() -> None:
