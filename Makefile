@@ -3,8 +3,8 @@
 .PHONY: help setup demo demo-clean test lint agent bench
 
 python := .venv/bin/python
-# Engines and hosts mostly wait, so that five workers suit two cores.
-workers ?= 5
+# Engines and hosts mostly wait, so that seven workers suit two cores.
+workers ?= 7
 # Else some thousand processes of the tests would each compile the package again.
 unexport PYTHONDONTWRITEBYTECODE
 

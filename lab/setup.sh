@@ -31,7 +31,7 @@ find_python() {
 }
 
 python_environment() {
-  local wanted python
+  local wanted python pip
   # The folder counts too: a moved environment's scripts point to where it was.
   wanted=$({ cat requirements.txt pyproject.toml; pwd; } | sha256sum)
   if [[ -x .venv/bin/python && $(cat .venv/.made-from 2>/dev/null) == "$wanted" ]]; then
@@ -41,7 +41,7 @@ python_environment() {
     echo "setup: Python 3.11 or newer is needed and is not on PATH; install it (Debian 12: apt-get install python3-venv)" >&2
     exit 1
   fi
-  say "Python environment: .venv from requirements.txt with $python (about half a minute)"
+  say "Python environment: .venv from requirements.txt with $python"
   rm -f .venv/.made-from
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     as_root_install python3-venv
@@ -49,8 +49,15 @@ python_environment() {
   if ! .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
     "$python" -m venv --clear .venv
   fi
-  # Nobody imports most of what comes: what is imported is compiled then.
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --requirement requirements.txt
+  # uv takes seconds where pip takes half a minute, but does not read pip's settings: whoever has an index of their
+  # own there gets what that index serves. Nobody imports most of what comes: what is imported is compiled then.
+  pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check)
+  if [[ $("${pip[@]}" config list) == *index* ]]; then
+    "${pip[@]}" install --no-compile --requirement requirements.txt
+  else
+    "${pip[@]}" install --no-compile "$(grep '^uv==' requirements.txt)"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.txt
+  fi
   printf '%s\n' "$wanted" >.venv/.made-from
 }
 
