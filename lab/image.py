@@ -2,8 +2,10 @@
 
 It is made once, from Debian's own packages, and kept under the user's cache folder by what it was made from. It holds
 systemd and cloud-init with the Ec2 datasource, and neither Docker nor nftables: installing them is user-data's work.
+A layer on top is what an AMI of one's own with Docker in it has more.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -12,7 +14,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +39,9 @@ _BASE = "systemd,systemd-sysv,dbus,udev,kmod,procps,iproute2,iputils-ping,python
 _INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
 _OFFERED = ["docker.io", "nftables", "iptables", "ufw", "busybox-static"]
 
+# Seconds since its last use: another checkout may use another image.
+_KEPT = 30 * 24 * 3600
+
 _CLOUD_CONFIG = """\
 # As on EC2, where the metadata service is the one source of user-data; the network is there before the machine boots.
 datasource_list: [Ec2]
@@ -52,6 +58,7 @@ class Image:
     """Where the cached parts stand."""
 
     root: Path
+    with_docker: Path
     packages: Path
     busybox: Path
     docker_cli: Path
@@ -85,8 +92,16 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
                 building.rename(place)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
+        os.utime(place)
+        for other in cache().glob("image-*"):
+            if other.stat().st_mtime < time.time() - _KEPT:
+                shutil.rmtree(other)
     return Image(
-        place / "root", place / "packages", place / "busybox.tar", place / "docker-cli" / "usr/bin/docker"
+        place / "root",
+        place / "with-docker",
+        place / "packages",
+        place / "busybox.tar",
+        place / "docker-cli" / "usr/bin/docker",
     )
 
 
@@ -96,21 +111,14 @@ def _build(place: Path, say: Callable[[str], None]) -> None:
     say("making the host image: Debian's base system")
     _run(["debootstrap", "--variant=minbase", f"--include={_BASE}", RELEASE, str(root)])
 
-    def chroot(*argv: str) -> None:
-        _run(["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", *argv])
-
     say("making the host image: cloud-init")
-    # Nothing may start in a chroot.
-    policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    chroot("apt-get", "update")
-    chroot("apt-get", "install", "-y", "--no-install-recommends", *_INSTALLED)
-    policy.unlink()
+    with _nothing_starts(root):
+        _chroot(root, "apt-get", "update")
+        _apt_install(root, *_INSTALLED)
 
     say("making the host image: the packages that user-data installs")
-    chroot("apt-get", "clean")
-    chroot("apt-get", "install", "-y", "--no-install-recommends", "--download-only", *_OFFERED)
+    _chroot(root, "apt-get", "clean")
+    _apt_install(root, "--download-only", *_OFFERED)
     for package in (root / "var/cache/apt/archives").glob("*.deb"):
         package.rename(packages / package.name)
     for package in packages.glob("*.deb"):
@@ -119,6 +127,7 @@ def _build(place: Path, say: Callable[[str], None]) -> None:
     with (packages / "Packages").open("wb") as index:
         subprocess.run(["apt-ftparchive", "packages", "."], cwd=packages, check=True, stdout=index)
     _configure(root)
+    _install_docker(place)
 
     unpacked = place / "busybox"
     _run(["dpkg-deb", "-x", str(next(packages.glob("busybox-static_*.deb"))), str(unpacked)])
@@ -129,6 +138,49 @@ def _build(place: Path, say: Callable[[str], None]) -> None:
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
     _run(["dpkg-deb", "-x", str(next(packages.glob("docker.io_*.deb"))), str(place / "docker-cli")])
+
+
+def _chroot(root: Path, *argv: str) -> None:
+    _run(["chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", *argv])
+
+
+def _apt_install(root: Path, *arguments: str) -> None:
+    _chroot(root, "apt-get", "install", "-y", "--no-install-recommends", *arguments)
+
+
+@contextlib.contextmanager
+def _nothing_starts(root: Path) -> Generator[None]:
+    """What packages bring may not start in a chroot."""
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    yield
+    policy.unlink()
+
+
+def _install_docker(place: Path) -> None:
+    """The layer of an image that has Docker, enabled, as its package leaves it."""
+    work, root = place / "work", place / "whole"
+    for folder in (place / "with-docker", work, root):
+        folder.mkdir()
+    layers = f"lowerdir={place / 'root'},upperdir={place / 'with-docker'},workdir={work}"
+    _run(["mount", "-t", "overlay", "overlay", "-o", layers, str(root)])
+    try:
+        offered = root / "mnt"
+        _run(["mount", "--bind", str(place / "packages"), str(offered)])
+        try:
+            source = ["-o", "Dir::Etc::sourcelist=/tmp/offered.list"]
+            (root / "tmp/offered.list").write_text("deb [trusted=yes] file:/mnt ./\n")
+            with _nothing_starts(root):
+                _chroot(root, "apt-get", *source, "update")
+                _apt_install(root, *source, "docker.io", "nftables")
+            (root / "tmp/offered.list").unlink()
+        finally:
+            _run(["umount", str(offered)])
+    finally:
+        _run(["umount", str(root)])
+    shutil.rmtree(work)
+    root.rmdir()
 
 
 def _repack(package: Path) -> None:

@@ -80,10 +80,20 @@ def clean() -> list[str]:
 class Machine:
     """One instance of the cloud, booted. Use it as a context manager: it takes everything away again."""
 
-    def __init__(self, cloud: Any, instance_id: str, wires: network.Network, base: image.Image) -> None:
+    def __init__(
+        self,
+        cloud: Any,
+        instance_id: str,
+        wires: network.Network,
+        base: image.Image,
+        *,
+        docker_installed: bool = False,
+    ) -> None:
         self.instance_id = instance_id
         self.network = wires
         self._base = base
+        # As an AMI of one's own may have it; the stock image does not.
+        self._lower = f"{base.with_docker}:{base.root}" if docker_installed else str(base.root)
         instance = cloud.client("ec2").describe_instances(InstanceIds=[instance_id])["Reservations"][0][
             "Instances"
         ][0]
@@ -133,8 +143,8 @@ class Machine:
     # Power
 
     def boot(self) -> None:
-        lower, upper, work, root = self._base.root, *(self._directory / n for n in ("upper", "work", "root"))
-        options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+        upper, work, root = (self._directory / name for name in ("upper", "work", "root"))
+        options = f"lowerdir={self._lower},upperdir={upper},workdir={work}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
         (root / "etc/hosts").write_text("127.0.0.1 localhost\n" + self.around.hosts())
         trusted = self._base.root / "etc/ssl/certs/ca-certificates.crt"

@@ -58,6 +58,10 @@ python_environment() {
     "${pip[@]}" install --no-compile "$(grep '^uv==' requirements.txt)"
     .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.txt
   fi
+  # Compiled here once, or each of the tests' workers would do it, all at the same time.
+  .venv/bin/python -m pytest --collect-only --quiet tests >/dev/null &
+  .venv/bin/python -c 'from lab import warm; warm.load()'
+  wait
   printf '%s\n' "$wanted" >.venv/.made-from
 }
 

@@ -4,6 +4,7 @@ One `pulumi up` starts five of them (the language host twice, the program, two p
 longer to load than to do its work.
 """
 
+import atexit
 import contextlib
 import functools
 import gc
@@ -74,11 +75,18 @@ def _server() -> tuple[str, subprocess.Popen[bytes]]:
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
+    atexit.register(_end, server)
     return path, server
 
 
-def _load() -> None:
-    """What the programs need. None of it starts a thread, which a fork would be without."""
+def _end(server: subprocess.Popen[bytes]) -> None:
+    assert server.stdin
+    server.stdin.close()
+    server.wait()
+
+
+def load() -> None:
+    """Import what the programs need. None of it starts a thread, which a fork would be without."""
     sys.path.append(str(_ROOT / "components"))
     for name in _LOADED:
         importlib.import_module(name)
@@ -190,6 +198,6 @@ def _run(argv: list[str]) -> int:
 if __name__ == "__main__":
     # Nobody lives long enough here for garbage to matter, and looking for it is a quarter of the loading.
     gc.disable()
-    _load()
+    load()
     gc.freeze()
     serve(socket.socket(fileno=int(sys.argv[1])))

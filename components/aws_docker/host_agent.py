@@ -469,8 +469,9 @@ def mount_volume(volume: str) -> None:
     Path("/etc/systemd/system/var-lib-docker.mount").write_text(
         "[Mount]\nWhat=%s\nWhere=%s\n[Install]\nWantedBy=multi-user.target\n" % (device, DOCKER_DATA)
     )
+    run("systemctl", "enable", "--no-reload", "var-lib-docker.mount")
     run("systemctl", "daemon-reload")
-    run("systemctl", "enable", "--now", "var-lib-docker.mount")
+    run("systemctl", "start", "var-lib-docker.mount")
 
 
 def repair() -> bool:
@@ -492,6 +493,7 @@ def bootstrap() -> None:
         close()
         DROP_IN.unlink(missing_ok=True)
         CURRENT.unlink(missing_ok=True)
+        (RUN / "rejected").unlink(missing_ok=True)
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
         interrupted = repair()
         for tool, commands in host["install"]:

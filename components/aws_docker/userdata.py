@@ -85,6 +85,8 @@ _WATCH_UNIT = """\
 [Unit]
 Description=Keeps Docker's firewall loaded and its configuration current
 After=docker.service
+# Masked, it waits for the bootstrap, which starts this.
+ConditionPathIsSymbolicLink=!/etc/systemd/system/docker.service
 [Service]
 Restart=always
 RestartSec=5
@@ -165,6 +167,9 @@ def user_data(
         ]
         lines += ["  content: |", textwrap.indent(content, "   ")]
     lines += [
+        # An image may have Docker in it, open, or ours, made for another host: the bootstrap is who starts it.
+        "bootcmd:",
+        "- [cloud-init-per, instance, dockerhost, systemctl, mask, --now, docker.service, docker.socket]",
         "runcmd:",
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]

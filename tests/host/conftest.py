@@ -50,6 +50,7 @@ class Deployment:
     volume: str | None = None
     ipv6: str | None = None
     system: str = "debian-12"
+    docker_installed: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -116,7 +117,11 @@ class Deployment:
 
     def machine(self, user_data: str | None = None) -> machine.Machine:
         made = machine.Machine(
-            self.cloud, self.instance(user_data or self.user_data()), self.wires, self.base
+            self.cloud,
+            self.instance(user_data or self.user_data()),
+            self.wires,
+            self.base,
+            docker_installed=self.docker_installed,
         )
         made.ipv6 += [self.ipv6] if self.ipv6 else []
         return made
@@ -249,7 +254,7 @@ class Host:
 
 @pytest.fixture(scope="session")
 def deployment(cloud: Cloud, wires: network.Network, base: image.Image) -> Deployment:
-    made = Deployment(cloud, wires, base)
+    made = Deployment(cloud, wires, base, docker_installed=True)
     made.publish()
     return made
 

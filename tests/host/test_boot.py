@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from aws_docker import userdata
 from tests.host.conftest import Host, load_busybox
 
@@ -70,8 +72,15 @@ def test_a_first_boot_recovers_from_every_fault_in_turn(fresh: FACTORY) -> None:
         assert host.machine.run(["nft", "list", "table", "inet", "dockerhost"]).stdout == rules
 
 
-def test_from_the_first_packet_to_ready_nobody_is_answered(fresh: FACTORY) -> None:
-    host = fresh()
+# What an image of one's own may have: here it would serve everybody from its boot on.
+_OPEN_DOCKER = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2375\n"
+
+
+@pytest.mark.parametrize("docker_installed", [False, True], ids=["stock-image", "image-with-an-open-docker"])
+def test_from_the_first_packet_to_ready_nobody_is_answered(fresh: FACTORY, docker_installed: bool) -> None:
+    host = fresh(docker_installed=docker_installed)
+    if docker_installed:
+        host.machine.install("/etc/systemd/system/docker.service.d/05-open.conf", _OPEN_DOCKER)
     host.machine.boot()
     asked = 0
     while host.machine.status().get("state") != "ready":
@@ -96,7 +105,7 @@ def test_from_the_first_packet_to_ready_nobody_is_answered(fresh: FACTORY) -> No
 
 
 def test_a_local_host_has_no_tcp_listener(fresh: FACTORY) -> None:
-    host = fresh(trusted=[])
+    host = fresh(trusted=[], docker_installed=True)
     host.machine.boot()
     host.machine.wait_ready()
     host.assert_closed()
@@ -107,7 +116,9 @@ def test_a_local_host_has_no_tcp_listener(fresh: FACTORY) -> None:
 
 
 def test_a_key_in_user_data_works_too(fresh: FACTORY) -> None:
-    host = fresh(lambda made: userdata.user_data("debian-12", document=made.document()))
+    host = fresh(
+        lambda made: userdata.user_data("debian-12", document=made.document()), docker_installed=True
+    )
     host.machine.boot()
     host.machine.wait_ready()
     host.assert_serving()
@@ -116,7 +127,7 @@ def test_a_key_in_user_data_works_too(fresh: FACTORY) -> None:
 
 
 def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> None:
-    host = fresh(volume="vol-0123456789abcdef0")
+    host = fresh(volume="vol-0123456789abcdef0", docker_installed=True)
     host.machine.attach_disk("vol-0123456789abcdef0", 300)
     host.machine.boot()
     host.machine.wait_ready()
@@ -133,7 +144,7 @@ def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> N
 
 
 def test_a_data_volume_that_is_not_blank_is_not_formatted(fresh: FACTORY) -> None:
-    host = fresh(volume="vol-0fedcba9876543210")
+    host = fresh(volume="vol-0fedcba9876543210", docker_installed=True)
     device = host.machine.attach_disk("vol-0fedcba9876543210", 16)
     with Path(device).open("r+b") as disk:
         disk.seek(510)

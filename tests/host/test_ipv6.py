@@ -9,7 +9,7 @@ ADDRESS = "2001:db8:99::5"
 
 
 def test_each_family_is_served_on_its_own_address(fresh: Callable[..., Host]) -> None:
-    host = fresh(ipv6=ADDRESS, trusted=["10.0.5.0/24", "2001:db8:5::/64"])
+    host = fresh(ipv6=ADDRESS, trusted=["10.0.5.0/24", "2001:db8:5::/64"], docker_installed=True)
     wires = host.deployment.wires
     host.machine.boot()
     host.machine.wait_ready()
