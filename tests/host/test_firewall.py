@@ -140,6 +140,7 @@ def test_the_distributions_own_firewall_does_not_open_anything(host: Host) -> No
 
 
 def test_ufw_does_not_open_anything(host: Host) -> None:
+    host.machine.run(["apt-get", "update"])
     host.machine.run(["apt-get", "install", "-y", "--no-install-recommends", "ufw"])
     host.machine.run(["ufw", "allow", "2375:2376/tcp"])
     host.machine.run(["ufw", "--force", "enable"], timeout=60)
