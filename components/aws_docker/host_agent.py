@@ -546,7 +546,8 @@ def bootstrap() -> None:
 # every minute.
 
 
-def guard() -> None:
+def guard() -> str:
+    """Makes sure of the firewall and of dockerd's command line; gives the state of docker.service."""
     settings = settings_of(CURRENT)
     try:
         same = loaded() == (RUN / "firewall").read_text()
@@ -555,14 +556,16 @@ def guard() -> None:
     if not same:
         load_firewall(settings)
         report("ready", "the firewall had been changed and was loaded again")
+    # One call for both: this runs at each change of any rule, and every container changes some.
+    shown = run("systemctl", "show", "docker.service", "-p", "ActiveState,MainPID")
+    docker = dict(line.split("=", 1) for line in shown.splitlines())
     try:
-        running = Path("/proc/%s/cmdline" % show("docker.service", "MainPID")).read_text()
+        running = Path("/proc/%s/cmdline" % docker["MainPID"]).read_text()
     except OSError:
-        return
-    if show("docker.service", "ActiveState") == "active" and running.strip("\0").replace(
-        "\0", " "
-    ) != command(settings):
+        return docker["ActiveState"]
+    if docker["ActiveState"] == "active" and running.strip("\0").replace("\0", " ") != command(settings):
         raise Refused("dockerd runs with another command line")
+    return docker["ActiveState"]
 
 
 def watch() -> None:
@@ -574,8 +577,7 @@ def watch() -> None:
     while True:
         with locked():
             try:
-                guard()
-                state = show("docker.service", "ActiveState")
+                state = guard()
                 if state == "failed" or (stopped and state != "active"):
                     start(settings_of(CURRENT))
                 elif stopped is not False and state == "active":
@@ -594,8 +596,11 @@ def watch() -> None:
                 report("closed", "docker is stopped: %s" % error)
         if select.select([events], [], [], max(5, due - time.monotonic()))[0]:
             time.sleep(0.05)
-            with contextlib.suppress(OSError):  # more changes than the socket holds (ENOBUFS)
-                events.recv(65536)
+            # Many come at once; nobody keeps us here by making more.
+            until = time.monotonic() + 1
+            while time.monotonic() < until and select.select([events], [], [], 0)[0]:
+                with contextlib.suppress(OSError):  # more changes than the socket holds (ENOBUFS)
+                    events.recv(65536)
 
 
 @contextlib.contextmanager
