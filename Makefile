@@ -40,7 +40,8 @@ lint-only:
 	exit $$status
 
 agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host_agent.py
-	@cd components/aws_docker && { gzip --best --no-name --stdout host_agent.py | base64 --wrap=0; echo; } > host_agent.py.gz.b64
+	@$(python) -c 'import base64, sys, zopfli.gzip; print(base64.b64encode(zopfli.gzip.compress(sys.stdin.buffer.read())).decode())' \
+	  < components/aws_docker/host_agent.py > components/aws_docker/host_agent.py.gz.b64
 	@cd components/aws_docker && version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' __init__.py) && touch host_agents.sha256 && \
 	{ grep -v "  $$version$$" host_agents.sha256; \
 	  echo "$$(sha256sum < host_agent.py | cut -d ' ' -f 1)  $$version"; } > host_agents.sha256.new && mv host_agents.sha256.new host_agents.sha256

@@ -38,7 +38,35 @@ DROP_IN = Path("/etc/systemd/system/docker.service.d/10-dockerhost.conf")
 DOCKER = ("docker.service", "docker.socket")
 DOCKER_DATA = "/var/lib/docker"
 IMDS = "http://169.254.169.254/latest/"
+# Unattended upgrades hold the lock for minutes.
+APT = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
 PEM = r"-----BEGIN (%s)-----\n[A-Za-z0-9+/=\n]+-----END \1-----\n?"
+
+UNITS = {
+    "firewall": """[Unit]
+Description=Drops everything to Docker's ports until the gate has passed
+Wants=network-pre.target
+Before=network-pre.target docker.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=nft -f /etc/dockerhost/closed.nft
+[Install]
+WantedBy=multi-user.target
+""",
+    # While Docker is masked, the bootstrap has yet to come, or has failed: it starts the watch.
+    "watch": """[Unit]
+Description=Keeps Docker's firewall loaded and its configuration current
+After=docker.service
+ConditionPathIsSymbolicLink=!/etc/systemd/system/docker.service
+[Service]
+Restart=always
+RestartSec=5
+ExecStart=/usr/local/sbin/dockerhost watch
+[Install]
+WantedBy=multi-user.target
+""",
+}
 
 
 class Refused(Exception):
@@ -490,6 +518,10 @@ def repair() -> bool:
 def bootstrap() -> None:
     host = configuration()
     try:
+        for name, text in UNITS.items():
+            unit = Path("/etc/systemd/system/dockerhost-%s.service" % name)
+            unit.write_text(text)
+            unit.chmod(0o644)
         close()
         DROP_IN.unlink(missing_ok=True)
         CURRENT.unlink(missing_ok=True)
@@ -499,8 +531,8 @@ def bootstrap() -> None:
         for tool, commands in host["install"]:
             if interrupted or not shutil.which(tool):
                 report("installing", tool)
-                for argv in commands:
-                    run(*argv)
+                for program, *arguments in commands:
+                    run(program, *(APT if program == "apt-get" else ()), *arguments)
             if tool == "nft":
                 (ETC / "closed.nft").write_text(ruleset(CLOSED))
                 run("systemctl", "enable", "--no-reload", "dockerhost-firewall.service")
@@ -546,8 +578,8 @@ def bootstrap() -> None:
 # every minute.
 
 
-def guard() -> str:
-    """Makes sure of the firewall and of dockerd's command line; gives the state of docker.service."""
+def guard() -> tuple[str, int]:
+    """Makes sure of the firewall and of dockerd's command line; gives docker.service's state and process."""
     settings = settings_of(CURRENT)
     try:
         same = loaded() == (RUN / "firewall").read_text()
@@ -559,13 +591,14 @@ def guard() -> str:
     # One call for both: this runs at each change of any rule, and every container changes some.
     shown = run("systemctl", "show", "docker.service", "-p", "ActiveState,MainPID")
     docker = dict(line.split("=", 1) for line in shown.splitlines())
+    state, process = docker["ActiveState"], int(docker["MainPID"])
     try:
-        running = Path("/proc/%s/cmdline" % docker["MainPID"]).read_text()
+        running = Path("/proc/%d/cmdline" % process).read_text()
     except OSError:
-        return docker["ActiveState"]
-    if docker["ActiveState"] == "active" and running.strip("\0").replace("\0", " ") != command(settings):
+        return state, 0
+    if state == "active" and running.strip("\0").replace("\0", " ") != command(settings):
         raise Refused("dockerd runs with another command line")
-    return docker["ActiveState"]
+    return state, process
 
 
 def watch() -> None:
@@ -575,9 +608,10 @@ def watch() -> None:
     events.bind((0, 1 << 6))
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     while True:
+        process, pause = 0, 60
         with locked():
             try:
-                state = guard()
+                state, process = guard()
                 if state == "failed" or (stopped and state != "active"):
                     start(settings_of(CURRENT))
                 elif stopped is not False and state == "active":
@@ -594,7 +628,16 @@ def watch() -> None:
                 subprocess.run(["systemctl", "stop", *DOCKER], capture_output=True)
                 stopped = True
                 report("closed", "docker is stopped: %s" % error)
-        if select.select([events], [], [], max(5, due - time.monotonic()))[0]:
+        # The end of dockerd wakes us as well; while systemd starts it again, it has to be asked.
+        waited: list[Any] = [events]
+        try:
+            waited.append(os.pidfd_open(process))
+        except OSError:
+            pause = 60 if stopped else 5
+        woken = select.select(waited, [], [], min(pause, max(5, due - time.monotonic())))[0]
+        for end in waited[1:]:
+            os.close(end)
+        if events in woken:
             time.sleep(0.05)
             # Many come at once; nobody keeps us here by making more.
             until = time.monotonic() + 1

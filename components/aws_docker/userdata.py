@@ -20,12 +20,11 @@ PARAMETER_LIMIT = 8 * 1024
 
 DOCUMENT_PATH = "/etc/dockerhost/document.json"
 
-_APT = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3"]
-_APT_UPDATE = [*_APT, "update"]
+_APT_UPDATE = ["apt-get", "update"]
 
 
 def _apt_install(*packages: str) -> list[str]:
-    return [*_APT, "install", "-y", "--no-install-recommends", *packages]
+    return ["apt-get", "install", "-y", "--no-install-recommends", *packages]
 
 
 def _dnf_install(*packages: str) -> list[str]:
@@ -53,19 +52,7 @@ INSTALL: Mapping[str, list[tuple[str, list[list[str]]]]] = {
     "debian-13": _apt("docker.io", "docker-cli"),
 }
 
-_FIREWALL_UNIT = """\
-[Unit]
-Description=Drops everything to Docker's ports until the gate has passed
-Wants=network-pre.target
-Before=network-pre.target docker.service
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=nft -f /etc/dockerhost/closed.nft
-[Install]
-WantedBy=multi-user.target
-"""
-
+_BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
 [Unit]
 Description=Sets up the guarded Docker host, again until it succeeds
@@ -77,20 +64,6 @@ TimeoutStartSec=infinity
 Restart=on-failure
 RestartSec=30
 ExecStart=/usr/local/sbin/dockerhost bootstrap
-[Install]
-WantedBy=multi-user.target
-"""
-
-_WATCH_UNIT = """\
-[Unit]
-Description=Keeps Docker's firewall loaded and its configuration current
-After=docker.service
-# Masked, it waits for the bootstrap, which starts this.
-ConditionPathIsSymbolicLink=!/etc/systemd/system/docker.service
-[Service]
-Restart=always
-RestartSec=5
-ExecStart=/usr/local/sbin/dockerhost watch
 [Install]
 WantedBy=multi-user.target
 """
@@ -155,10 +128,8 @@ def user_data(
     entries += [
         {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
         {"path": "/usr/local/sbin/dockerhost", "permissions": "0755", "encoding": "gz+b64", "content": agent},
+        {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
     ]
-    for unit, text in (("firewall", _FIREWALL_UNIT), ("bootstrap", _BOOTSTRAP_UNIT), ("watch", _WATCH_UNIT)):
-        path = f"/etc/systemd/system/dockerhost-{unit}.service"
-        entries.append({"path": path, "permissions": "0644", "content": text})
     lines = ["#cloud-config", "write_files:"]
     for entry in entries:
         content = entry.pop("content").rstrip("\n")

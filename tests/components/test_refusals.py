@@ -318,6 +318,17 @@ def test_as_many_clients_as_fit_are_not_refused(stack: Stack, algorithm: str, mo
     assert "build-instance" in stack.resources
 
 
+@pytest.mark.parametrize("os", ["amazon-linux-2023", "debian-12", "debian-13", "ubuntu-24.04"])
+@pytest.mark.parametrize(("algorithm", "most"), [("ecdsa-p256", 3), ("ecdsa-p384", 2)])
+def test_as_many_clients_as_fit_into_user_data_are_not_refused(
+    stack: Stack, os: str, algorithm: str, most: int
+) -> None:
+    clients = [f"client-{number}" for number in range(most)]
+    args = {"os": os, "key_delivery": "user-data", "key_algorithm": algorithm, "data_volume_size": 100}
+    stack.host({**REMOTE, **args, "clients": clients})
+    assert "build-instance" in stack.resources
+
+
 # --- Late values -----------------------------------------------------------------------------------------------------
 
 

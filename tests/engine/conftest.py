@@ -16,6 +16,7 @@ from lab.stack import Stack
 from tests.conftest import ROOT, requires
 
 QUICKSTART = ROOT / "examples" / "quickstart"
+NETWORK = ROOT / "tests" / "engine" / "network"
 
 MakeStack = Callable[..., Stack]
 

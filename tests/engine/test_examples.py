@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from lab.cloud import Cloud
 from lab.stack import Stack
 from tests.conftest import ROOT
 
-from .conftest import MakeStack, left
+from .conftest import NETWORK, MakeStack, left
 
 EXAMPLES = ROOT / "examples"
 # The policy pack is no project: test_policy_examples.py runs it.
@@ -165,16 +164,9 @@ def test_own_component(make_stack: MakeStack, cloud: Cloud, network: Network) ->
     assert host["parent"].endswith("::payments")
 
 
-def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network, tmp_path: Path) -> None:
-    (tmp_path / "__main__.py").write_text(
-        "import pulumi\n"
-        "config = pulumi.Config()\n"
-        "for name in ('vpc_id', 'subnet_id'):\n"
-        "    pulumi.export(name, config.require(name))\n"
-        "pulumi.export('runner_cidrs', config.require_object('runner_cidrs'))\n"
-    )
+def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
     exports = {"vpc_id": network.vpc, "subnet_id": network.subnet}
-    other = make_stack(tmp_path, {**exports, "runner_cidrs": ["10.0.5.0/24"]}, project="network")
+    other = make_stack(NETWORK, {**exports, "runner_cidrs": ["10.0.5.0/24"]}, project="network")
     other.up().check()
     stack = run(
         make_stack,

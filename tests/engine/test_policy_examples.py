@@ -13,6 +13,8 @@ from lab.stack import Stack
 from tests.engine.policy_support import ROOT, Reported, run
 from tests.policy.corpus import KEY, METADATA, NO_2375, NO_LISTENER, NO_SECRET, TRUSTED_ONLY
 
+from .conftest import NETWORK
+
 pytestmark = pytest.mark.requires("pulumi")
 EXPOSURE = "docker-host-exposure"
 EXAMPLES = ROOT / "examples"
@@ -72,19 +74,15 @@ def cloud() -> Iterator[Cloud]:
 
 
 @pytest.fixture(scope="module")
-def network_stack(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def network_stack(cloud: Cloud) -> Iterator[Stack]:
     """The other stack that an example refers to."""
-    program = tmp_path_factory.mktemp("network")
     ec2 = cloud.client("ec2")
     exports = {
         "vpc_id": ec2.describe_vpcs()["Vpcs"][0]["VpcId"],
         "subnet_id": ec2.describe_subnets()["Subnets"][0]["SubnetId"],
         "runner_cidrs": ["10.0.5.0/24"],
     }
-    (program / "__main__.py").write_text(
-        f"import pulumi\nfor name, value in {exports!r}.items():\n    pulumi.export(name, value)\n"
-    )
-    with Stack(cloud, program, project="network") as stack:
+    with Stack(cloud, NETWORK, exports, project="network") as stack:
         stack.up().check()
         yield stack
 

@@ -66,8 +66,8 @@ class AuditReport:
         quiet = len(self.exposures) - len({(row[1], row[2]) for row in rows})
         if rows:
             yield table("By AWS's configuration", headings, rows)
-        regions = f"{len(self.scope)} region" + ("s" if len(self.scope) != 1 else "")
-        yield f"{len(self.exposures):,} interfaces of instances in {regions}; nobody reaches {quiet:,} of them"
+        interfaces, regions = _count(self.exposures, "interface"), _count(self.scope, "region")
+        yield f"{interfaces} of instances in {regions}; nobody reaches {quiet:,} of them"
 
 
 def audit(
@@ -188,6 +188,10 @@ def _who(port: PortExposure, own: AddressSet) -> str:
             more = f" and {len(rest) - 3} more" if len(rest) > 3 else ""
             said.append(f"{kind}: {', '.join(rest[:3])}{more}")
     return "; ".join(said) or "nobody"
+
+
+def _count(things: Sequence[object], noun: str) -> str:
+    return f"{len(things):,} {noun}" + ("s" if len(things) != 1 else "")
 
 
 def _interface(exposure: Exposure) -> dict[str, Any]:
