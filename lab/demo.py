@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,7 +20,7 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
-from lab import certs, image, machine, network, toolchain
+from lab import certs, folders, image, machine, network, toolchain
 from lab.client import connect, ping
 from lab.cloud import Cloud
 from lab.stack import Stack
@@ -76,7 +75,7 @@ def main(arguments: list[str]) -> int:
 def clean() -> int:
     """Every trace: namespaces, machines and the caches, with the built CLI and the host image."""
     _become_root(["--clean"])
-    removed = [*network.clean(everything=True), *machine.clean()]
+    removed = [*network.clean(everything=True), *folders.clean()]
     shutil.rmtree(image.cache(), ignore_errors=True)
     console.print(f"removed {len(removed)} leftovers and {image.cache()}")
     return 0
@@ -137,7 +136,7 @@ def run(stack: ExitStack, report: Report, obstacle: str | None = None) -> None:
 def _boot_and_try(
     stack: ExitStack, report: Report, cloud: Cloud, pulumi: Stack, config: dict[str, Any]
 ) -> None:
-    machine.clean()
+    folders.clean()
     with console.status("host image (two minutes, the first time)") as status:
         base = image.ensure(lambda message: status.update(message))
     wires = stack.enter_context(network.Network())
@@ -148,7 +147,8 @@ def _boot_and_try(
         host.boot()
     with step("wait until the host has installed and guarded Docker"):
         host.wait_ready()
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    folder = folders.make("bundle")
+    stack.callback(shutil.rmtree, folder)
     for name in ("ca", "cert", "key"):
         (folder / f"{name}.pem").touch(0o600)
         (folder / f"{name}.pem").write_text(outputs[f"{name}_material"])

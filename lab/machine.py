@@ -11,13 +11,12 @@ import resource
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import image, network
+from lab import folders, image, network
 from lab.metadata import Surroundings
 from lab.processes import die_with_lab
 
@@ -56,25 +55,8 @@ def _may_raise_limits() -> bool:
     return True
 
 
-_PREFIX = "dockerhost-lab-"
-
 # Where the router offers Parameter Store and Debian's packages (RFC 2544: for tests, and nobody's network).
 _SERVICES = "198.18.0.1"
-
-
-def clean() -> list[str]:
-    """Take away the disks of machines whose lab is no more; returns their folders."""
-    mounted = {line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()}
-    removed: list[str] = []
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        owner = folder.name.removeprefix(_PREFIX).split("-")[0]
-        if Path(f"/proc/{owner}").exists():
-            continue
-        if str(folder / "root") in mounted:
-            subprocess.run(["umount", str(folder / "root")], check=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        removed.append(str(folder))
-    return removed
 
 
 class Machine:
@@ -107,7 +89,7 @@ class Machine:
         self.private_ip: str = interface["PrivateIpAddress"]
         self.subnet: str = subnet["CidrBlock"]
         self.ipv6 = [address["Ipv6Address"] for address in interface.get("Ipv6Addresses", [])]
-        self._directory = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+        self._directory = folders.make("machine")
         for name in ("upper", "work", "root", "docker", "containerd"):
             (self._directory / name).mkdir()
         self._nspawn: subprocess.Popen[bytes] | None = None

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lab import folders
+
 PREFIX = "dockerhost-lab"
 METADATA_IPV4 = "169.254.169.254"
 METADATA_IPV6 = "fd00:ec2::254"
@@ -62,14 +64,10 @@ def _ours() -> list[str]:
     return sorted(p.name for p in _NAMESPACES.glob(f"{PREFIX}-*")) if _NAMESPACES.exists() else []
 
 
-def _owner_alive(name: str) -> bool:
-    pid = name.removeprefix(PREFIX + "-").split("-")[0]
-    return Path(f"/proc/{pid}").exists()
-
-
 def clean(everything: bool = False) -> list[str]:
     """Remove the namespaces of runs that are no more (of every run, if asked); returns their names."""
-    removed = [name for name in _ours() if everything or not _owner_alive(name)]
+    owners = {name: name.removeprefix(f"{PREFIX}-").split("-")[0] for name in _ours()}
+    removed = [name for name, owner in owners.items() if everything or not folders.is_alive(owner)]
     for name in removed:
         _delete(name)
     return removed

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from lab import toolchain
+from lab import folders, toolchain
 from lab.cloud import Cloud
 from lab.processes import die_with_lab
 
@@ -60,17 +59,17 @@ class Stack:
         self.name = name
         self.project = project
         self._made = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="dockerhost-stack-"))
+        self.folder = folder or folders.make("stack")
         # Stacks that refer to one another share a backend.
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
         settings: dict[str, Any] = {"name": project, "runtime": "python", "main": str(program)}
-        folders = dict(plugins or {})
+        providers = dict(plugins or {})
         # With the real plugins installed, the same programs run on them: LAB_PROVIDERS=real.
         if os.environ.get("LAB_PROVIDERS") != "real":
-            folders |= {each: _PLUGINS / each for each in ("aws", "tls")}
-        if folders:
-            named = [{"name": each, "path": str(path)} for each, path in folders.items()]
+            providers |= {each: _PLUGINS / each for each in ("aws", "tls")}
+        if providers:
+            named = [{"name": each, "path": str(path)} for each, path in providers.items()]
             settings["plugins"] = {"providers": named}
         (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
         self._aws: dict[str, Any] = {
@@ -97,6 +96,8 @@ class Stack:
                 [str(_PLUGINS.parent.parent / "components"), os.environ.get("PYTHONPATH", "")]
             ),
             "PYTHONWARNINGS": "ignore",
+            # Whom the engine kills cannot take its files away.
+            "TMPDIR": str(self.folder),
         }
         self.configure(config or {})
         self.cli("stack", "init", name).check()

@@ -27,6 +27,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from lab import folders
+
 _ROOT = Path(__file__).parent.parent
 _LOADED = (
     "aws_docker",
@@ -62,7 +64,7 @@ def socket_path() -> str:
 @functools.cache
 def _server() -> tuple[str, subprocess.Popen[bytes]]:
     """The forks' parent, kept with its socket's path: it ends when the pipe to it does."""
-    folder = tempfile.mkdtemp(prefix="dockerhost-warm-")  # for this user only: who reaches it runs programs
+    folder = folders.make("warm")  # for this user only: who reaches it runs programs
     path = f"{folder}/socket"
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
@@ -152,6 +154,7 @@ def _become(asker: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(wanted["environment"])
     os.chdir(wanted["cwd"])
+    tempfile.tempdir = None  # the environment names it
     random.seed()
     if os.environ.get("PYTHONWARNINGS") == "ignore":
         warnings.simplefilter("ignore")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aws_docker import daemon, networks, userdata
-from lab import certs, image, machine, network
+from lab import certs, folders, image, machine, network
 from lab.client import connect, ping
 from lab.cloud import Cloud
 
@@ -33,7 +33,7 @@ def base() -> image.Image:
 
 @pytest.fixture(scope="session")
 def wires(cloud: Cloud) -> Iterator[network.Network]:
-    machine.clean()
+    folders.clean()
     with network.Network() as made:
         yield made
 
