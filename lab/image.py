@@ -158,27 +158,32 @@ def _nothing_starts(root: Path) -> Generator[None]:
     policy.unlink()
 
 
+@contextlib.contextmanager
+def _mounted(place: Path, *arguments: str) -> Generator[None]:
+    _run(["mount", *arguments, str(place)])
+    try:
+        yield
+    finally:
+        _run(["umount", str(place)])
+
+
 def _install_docker(place: Path) -> None:
     """The layer of an image that has Docker, enabled, as its package leaves it."""
     work, root = place / "work", place / "whole"
     for folder in (place / "with-docker", work, root):
         folder.mkdir()
     layers = f"lowerdir={place / 'root'},upperdir={place / 'with-docker'},workdir={work}"
-    _run(["mount", "-t", "overlay", "overlay", "-o", layers, str(root)])
-    try:
-        offered = root / "mnt"
-        _run(["mount", "--bind", str(place / "packages"), str(offered)])
-        try:
-            source = ["-o", "Dir::Etc::sourcelist=/tmp/offered.list"]
-            (root / "tmp/offered.list").write_text("deb [trusted=yes] file:/mnt ./\n")
-            with _nothing_starts(root):
-                _chroot(root, "apt-get", *source, "update")
-                _apt_install(root, *source, "docker.io", "nftables")
-            (root / "tmp/offered.list").unlink()
-        finally:
-            _run(["umount", str(offered)])
-    finally:
-        _run(["umount", str(root)])
+    source = root / "tmp/offered.list"
+    chosen = ["-o", "Dir::Etc::sourcelist=/tmp/offered.list"]
+    with (
+        _mounted(root, "-t", "overlay", "overlay", "-o", layers),
+        _mounted(root / "mnt", "--bind", str(place / "packages")),
+        _nothing_starts(root),
+    ):
+        source.write_text("deb [trusted=yes] file:/mnt ./\n")
+        _chroot(root, "apt-get", *chosen, "update")
+        _apt_install(root, *chosen, "docker.io", "nftables")
+        source.unlink()
     shutil.rmtree(work)
     root.rmdir()
 

@@ -86,7 +86,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 # The files that take long, in the order in which they start: whoever starts one last keeps all others waiting. Those
-# of a single test come first, as pytest-xdist gives a worker the next file together with the last two tests of one.
+# of one test or two come first, as pytest-xdist gives a worker the next file together with the last two tests of one.
 _LONG = (
     "host/test_images.py",
     "host/test_demo.py",

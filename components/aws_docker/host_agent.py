@@ -50,10 +50,11 @@ Before=network-pre.target docker.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=nft -f /etc/dockerhost/closed.nft
+ExecStart=nft -f %s/closed.nft
 [Install]
 WantedBy=multi-user.target
-""",
+"""
+    % ETC,
     # While Docker is masked, the bootstrap has yet to come, or has failed: it starts the watch.
     "watch": """[Unit]
 Description=Keeps Docker's firewall loaded and its configuration current
@@ -62,10 +63,11 @@ ConditionPathIsSymbolicLink=!/etc/systemd/system/docker.service
 [Service]
 Restart=always
 RestartSec=5
-ExecStart=/usr/local/sbin/dockerhost watch
+ExecStart=%s watch
 [Install]
 WantedBy=multi-user.target
-""",
+"""
+    % AGENT,
 }
 
 
@@ -608,7 +610,7 @@ def watch() -> None:
     events.bind((0, 1 << 6))
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     while True:
-        process, pause = 0, 60
+        process = 0
         with locked():
             try:
                 state, process = guard()
@@ -630,11 +632,13 @@ def watch() -> None:
                 report("closed", "docker is stopped: %s" % error)
         # The end of dockerd wakes us as well; while systemd starts it again, it has to be asked.
         waited: list[Any] = [events]
+        pause = max(5, due - time.monotonic())
         try:
             waited.append(os.pidfd_open(process))
         except OSError:
-            pause = 60 if stopped else 5
-        woken = select.select(waited, [], [], min(pause, max(5, due - time.monotonic())))[0]
+            if not stopped:
+                pause = 5
+        woken = select.select(waited, [], [], pause)[0]
         for end in waited[1:]:
             os.close(end)
         if events in woken:

@@ -18,6 +18,9 @@ from lab.cloud import Cloud
 
 TRUSTED_NETWORK = "10.0.5.0/24"
 
+OPEN_DOCKER = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2375\n"
+"""A drop-in by which dockerd would serve everybody."""
+
 
 @pytest.fixture(scope="session")
 def cloud(requires: Callable[..., None]) -> Iterator[Cloud]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from aws_docker import userdata
-from tests.host.conftest import Host, load_busybox
+from tests.host.conftest import OPEN_DOCKER, Host, load_busybox
 
 FACTORY = Callable[..., Host]
 
@@ -72,15 +72,11 @@ def test_a_first_boot_recovers_from_every_fault_in_turn(fresh: FACTORY) -> None:
         assert host.machine.run(["nft", "list", "table", "inet", "dockerhost"]).stdout == rules
 
 
-# What an image of one's own may have: here it would serve everybody from its boot on.
-_OPEN_DOCKER = "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2375\n"
-
-
 @pytest.mark.parametrize("docker_installed", [False, True], ids=["stock-image", "image-with-an-open-docker"])
 def test_from_the_first_packet_to_ready_nobody_is_answered(fresh: FACTORY, docker_installed: bool) -> None:
     host = fresh(docker_installed=docker_installed)
     if docker_installed:
-        host.machine.install("/etc/systemd/system/docker.service.d/05-open.conf", _OPEN_DOCKER)
+        host.machine.install("/etc/systemd/system/docker.service.d/05-open.conf", OPEN_DOCKER)
     host.machine.boot()
     asked = 0
     while host.machine.status().get("state") != "ready":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab import certs
-from tests.host.conftest import Host
+from tests.host.conftest import OPEN_DOCKER, Host
 
 CURRENT = "/etc/dockerhost/current"
 DROP_INS = "/etc/systemd/system/docker.service.d"
@@ -83,10 +83,7 @@ FAULTS: dict[str, tuple[Callable[[Host], object], str]] = {
         "not a CA",
     ),
     "a second drop-in that listens on 2375": (
-        lambda h: h.machine.write(
-            f"{DROP_INS}/20-open.conf",
-            "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H fd:// -H tcp://0.0.0.0:2375\n",
-        ),
+        lambda h: h.machine.write(f"{DROP_INS}/20-open.conf", OPEN_DOCKER),
         "another drop-in",
     ),
     "a second drop-in without tlsverify": (
