@@ -39,12 +39,12 @@ lint-only:
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
-agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host_agent.py
+agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host/agent.py
 	@$(python) -c 'import base64, sys, zopfli.gzip; print(base64.b64encode(zopfli.gzip.compress(sys.stdin.buffer.read())).decode())' \
-	  < components/aws_docker/host_agent.py > components/aws_docker/host_agent.py.gz.b64
-	@cd components/aws_docker && version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' __init__.py) && touch host_agents.sha256 && \
-	{ grep -v "  $$version$$" host_agents.sha256; \
-	  echo "$$(sha256sum < host_agent.py | cut -d ' ' -f 1)  $$version"; } > host_agents.sha256.new && mv host_agents.sha256.new host_agents.sha256
+	  < components/aws_docker/host/agent.py > components/aws_docker/host/agent.py.gz.b64
+	@cd components/aws_docker/host && version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ../__init__.py) && touch agents.sha256 && \
+	{ grep -v "  $$version$$" agents.sha256; \
+	  echo "$$(sha256sum < agent.py | cut -d ' ' -f 1)  $$version"; } > agents.sha256.new && mv agents.sha256.new agents.sha256
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

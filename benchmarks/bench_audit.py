@@ -21,7 +21,7 @@ import boto3
 from aws_docker.audit.auditing import audit
 from aws_docker.audit.findings import Exit
 from benchmarks.figures import Figure
-from lab import image
+from lab.hosts import image
 
 PROWLER = "5.46.0"
 CHECKS = (

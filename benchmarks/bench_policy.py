@@ -1,9 +1,9 @@
 """The policy pack's cost: a large preview, the judging core, and the same groups through Checkov.
 
 The preview runs on the real engine. Its provider is a stand-in that echoes what it is asked (aws-native in
-lab/providers/preview.py), so the whole difference between the two previews is the pack; a real provider does more, and
-the ratio on it is smaller. Checkov has no check for Docker's ports; it gets one, as its documentation says how, and
-runs from a virtual environment of its own in the user's cache.
+lab/engine/providers/preview.py), so the whole difference between the two previews is the pack; a real provider does
+more, and the ratio on it is smaller. Checkov has no check for Docker's ports; it gets one, as its documentation says
+how, and runs from a virtual environment of its own in the user's cache.
 """
 
 import ipaddress
@@ -23,13 +23,13 @@ from typing import Any, cast
 
 import yaml
 
-from aws_docker.networks import AddressSet, Rule, admits
+from aws_docker.core.networks import AddressSet, Rule, admits
 from aws_docker.policy.findings import NOBODY
 from aws_docker.policy.judging import network_findings
 from aws_docker.policy.reading.table import read
 from benchmarks.figures import Figure
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 
 ROOT = Path(__file__).parent.parent
 RESOURCES = 10_000
@@ -186,7 +186,7 @@ def preview_figures(count: int = RESOURCES) -> Iterator[Figure]:
         with Stack(nowhere, program) as stack:
             settings = stack.folder / "Pulumi.yaml"
             project = yaml.safe_load(settings.read_text())
-            plugin = {"name": "aws-native", "path": str(ROOT / "lab/plugins/preview-aws-native")}
+            plugin = {"name": "aws-native", "path": str(ROOT / "lab/engine/plugins/preview-aws-native")}
             project["plugins"] = {"providers": [plugin]}
             settings.write_text(yaml.safe_dump(project))
             # In this order, so that a machine that gets busier slows both down alike.

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from aws_docker.audit.probing import ProbeReport, probe
 from aws_docker.audit.verdicts import Verdict
 from benchmarks.figures import Figure
-from lab import network
+from lab.hosts import network
 
 MANY = "127.9.0.0/20"
 FEW_SPEAK = "127.9.7.0/26"

@@ -20,10 +20,12 @@ from cryptography import x509
 from rich.console import Console
 from rich.table import Table
 
-from lab import certs, folders, image, machine, network, toolchain
-from lab.client import connect, ping
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab import folders
+from lab.engine import toolchain
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
+from lab.hosts import certs, image, machine, network
+from lab.hosts.client import connect, ping
 
 ROOT = Path(__file__).parent.parent
 OFFICE = "10.0.0.0/16"

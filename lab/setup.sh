@@ -3,8 +3,8 @@
 #
 #   .venv        the Python environment, from requirements.txt
 #   apt          the tools that boot and probe a host (needs root: sudo is asked for once)
-#   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/toolchain.py decides
-#   host image   the root file system that hosts boot from: lab/image.py makes it (needs root)
+#   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/engine/toolchain.py decides
+#   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
 #
 # Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
 # with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
@@ -60,7 +60,7 @@ python_environment() {
   fi
   # Compiled here once, or each of the tests' workers would do it, all at the same time.
   .venv/bin/python -m pytest --collect-only --quiet tests >/dev/null &
-  .venv/bin/python -c 'from lab import warm; warm.load()'
+  .venv/bin/python -c 'from lab.engine import warm; warm.load()'
   wait
   printf '%s\n' "$wanted" >.venv/.made-from
 }
@@ -98,7 +98,7 @@ as_root_install() {
 
 packages() {
   local needed
-  read -ra needed < <(.venv/bin/python -c 'from lab.image import missing_tools; print(*missing_tools())')
+  read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
   command -v shellcheck >/dev/null || needed+=(shellcheck)
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
@@ -113,7 +113,7 @@ packages() {
 # --- Pulumi CLI and host image ----------------------------------------------------------------------------------
 
 toolchain() {
-  if ! .venv/bin/python -m lab.toolchain; then
+  if ! .venv/bin/python -m lab.engine.toolchain; then
     lacks "the Pulumi CLI (the message above says what to do): without it no program runs on the engine"
   fi
 }
@@ -121,7 +121,7 @@ toolchain() {
 image() {
   # Asking for root to find nothing to do would be a nuisance: the image is known by what makes it.
   local wanted made=.venv/.image-made-from
-  wanted=$(sha256sum <lab/image.py)
+  wanted=$(sha256sum <lab/hosts/image.py)
   if [[ $EUID -ne 0 && $(cat $made 2>/dev/null) == "$wanted" ]]; then
     return
   fi
@@ -129,7 +129,7 @@ image() {
     lacks "the host image: hosts boot on Linux only"
   elif ! command -v debootstrap >/dev/null; then
     lacks "the host image: it needs debootstrap"
-  elif as_root .venv/bin/python -B -m lab.image; then
+  elif as_root .venv/bin/python -B -m lab.hosts.image; then
     printf '%s\n' "$wanted" >$made
   else
     lacks "the host image (no root, or the message above says why): without it no host is booted"

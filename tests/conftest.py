@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import image, toolchain
+from lab.engine import toolchain
+from lab.hosts import image
 
 ROOT = Path(__file__).parent.parent
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import certs
-from lab.cloud import Cloud
+from lab.engine.cloud import Cloud
+from lab.hosts import certs
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from lab import certs
+from lab.hosts import certs
 
 VERSION = b'{"Version":"29.7.2","ApiVersion":"1.55","MinAPIVersion":"1.40"}'
 

@@ -16,8 +16,8 @@ from aws_docker.audit import aws
 from aws_docker.audit.auditing import AuditReport, audit
 from aws_docker.audit.exposures import Level
 from aws_docker.audit.findings import Exit, Rank
-from aws_docker.errors import InvalidInput
-from lab.cloud import Cloud
+from aws_docker.core.errors import InvalidInput
+from lab.engine.cloud import Cloud
 from tests.conftest import ROOT
 
 OPEN = "#!/bin/sh\ndockerd -H tcp://0.0.0.0:2375\n"
@@ -214,7 +214,7 @@ def test_a_listener_on_another_port(place: Place) -> None:
 
 
 def test_a_private_key_in_user_data_is_found_and_not_shown(place: Place) -> None:
-    from lab import certs
+    from lab.hosts import certs
 
     key = certs.authority("a").key_pem
     place.instance(place.group(), f"#!/bin/sh\ncat >/k <<'E'\n{key}\nE\n")

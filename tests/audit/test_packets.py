@@ -17,7 +17,7 @@ import pytest
 
 from aws_docker.audit.facts import RegionFacts
 from aws_docker.audit.reach import Region
-from lab import network
+from lab.hosts import network
 
 from .regions import HOST, LOCAL, SUBNET_NETWORKS, VPC_NETWORKS, entry, region, route, rule
 

@@ -24,8 +24,8 @@ from aws_docker.audit.verdicts import (
     next_question,
 )
 from aws_docker.audit.wire import Settings, hung_up
-from aws_docker.errors import InvalidInput
-from lab import certs
+from aws_docker.core.errors import InvalidInput
+from lab.hosts import certs
 
 from . import servers
 from .conftest import Authorities, write_bundle

@@ -15,7 +15,7 @@ from aws_docker.audit.findings import Exit, Rank
 from aws_docker.audit.probing import ProbeReport, probe
 from aws_docker.audit.verdicts import PortJudgement, Verdict
 from aws_docker.audit.wire import Settings
-from lab import certs, image, network
+from lab.hosts import certs, image, network
 from lab.processes import die_with_lab
 
 from .conftest import write_bundle

@@ -20,7 +20,7 @@ from aws_docker.audit.verdicts import (
     next_question,
 )
 from aws_docker.audit.wire import first_certificate, read_answer
-from aws_docker.errors import InvalidInput
+from aws_docker.core.errors import InvalidInput
 
 HERE = Endpoint("10.0.0.1", 2376, "10.0.0.1")
 _ANSWERS = st.none() | st.builds(

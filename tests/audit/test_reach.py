@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aws_docker.audit.facts import Interface, RegionFacts
 from aws_docker.audit.reach import INTERNET, Reach, Region, SourceClass, Unreadable
-from aws_docker.networks import PRIVATE, AddressSet
+from aws_docker.core.networks import PRIVATE, AddressSet
 
 from .regions import (
     ACL,

@@ -15,8 +15,8 @@ from aws_docker.audit.probing import ProbeReport
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict
 from aws_docker.audit.verifying import verify
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 from tests.conftest import ROOT
 
 from .test_audit_cloud import OPEN, WORLD, Place, environment, place, tcp

@@ -205,7 +205,7 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
 
 
 def _install(os: str) -> Any:
-    from aws_docker.userdata import INSTALL
+    from aws_docker.host.userdata import INSTALL
 
     return INSTALL[os]
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 from tests.conftest import ROOT, requires
 
 QUICKSTART = ROOT / "examples" / "quickstart"

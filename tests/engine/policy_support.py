@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import yaml
 
-from lab.cloud import Cloud
-from lab.stack import Result, Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Result, Stack
 from tests.policy.corpus import Case
 
 ROOT = Path(__file__).parent.parent.parent
@@ -60,7 +60,7 @@ def preview_plugins(stack: Stack) -> None:
     """Lets the stack plan every kind of resource, of aws and of aws-native."""
     path = stack.folder / "Pulumi.yaml"
     project = yaml.safe_load(path.read_text())
-    folder = ROOT / "lab" / "plugins"
+    folder = ROOT / "lab" / "engine" / "plugins"
     project["plugins"] = {
         "providers": [
             {"name": "aws", "path": str(folder / "preview-aws")},

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 from tests.conftest import ROOT
 
 from .conftest import NETWORK, MakeStack, left

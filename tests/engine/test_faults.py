@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 
 from .conftest import MakeStack, left
 

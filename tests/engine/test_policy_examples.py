@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 from tests.engine.policy_support import ROOT, Reported, run
 from tests.policy.corpus import KEY, METADATA, NO_2375, NO_LISTENER, NO_SECRET, TRUSTED_ONLY
 

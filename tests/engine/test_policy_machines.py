@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.cloud import Cloud
-from lab.stack import Stack
+from lab.engine.cloud import Cloud
+from lab.engine.stack import Stack
 from tests.engine.policy_support import preview_cases, run
 from tests.policy.corpus import (
     KEY,

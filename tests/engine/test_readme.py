@@ -3,7 +3,7 @@
 import re
 import shlex
 
-from lab.cloud import Cloud
+from lab.engine.cloud import Cloud
 from tests.conftest import ROOT
 
 from .conftest import MakeStack

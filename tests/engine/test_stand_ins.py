@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from lab.cloud import Cloud
-from lab.providers.aws import compute, functions, identity, networks, security_groups
-from lab.providers.aws.api import Api
-from lab.providers.plugin import Plugin
-from lab.providers.tls import KINDS as TLS_KINDS
-from lab.providers.values import UNKNOWN, from_struct, to_struct
+from lab.engine.cloud import Cloud
+from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
+from lab.engine.providers.aws.api import Api
+from lab.engine.providers.plugin import Plugin
+from lab.engine.providers.tls import KINDS as TLS_KINDS
+from lab.engine.providers.values import UNKNOWN, from_struct, to_struct
 
 
 class Failed(Exception):

@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from aws_docker import daemon, networks, userdata
-from lab import certs, folders, image, machine, network
-from lab.client import connect, ping
-from lab.cloud import Cloud
+from aws_docker.core import dockerd as daemon
+from aws_docker.core import networks
+from aws_docker.host import userdata
+from lab import folders
+from lab.engine.cloud import Cloud
+from lab.hosts import certs, image, machine, network
+from lab.hosts.client import connect, ping
 
 TRUSTED_NETWORK = "10.0.5.0/24"
 

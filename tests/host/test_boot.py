@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from aws_docker import userdata
+from aws_docker.host import userdata
 from tests.host.conftest import OPEN_DOCKER, Host, load_busybox
 
 FACTORY = Callable[..., Host]

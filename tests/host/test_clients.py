@@ -10,8 +10,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from lab import certs, network
-from lab.client import connect, ping
+from lab.hosts import certs, network
+from lab.hosts.client import connect, ping
 from tests.host.conftest import Host
 
 # How dockerd ends a handshake that it refuses: by an alert, which the end of the connection may overtake.

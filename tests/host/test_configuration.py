@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import certs
+from lab.hosts import certs
 from tests.host.conftest import Host
 
 

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab import folders, network
+from lab import folders
+from lab.hosts import network
 from tests.conftest import ROOT
 
 DEMO = [sys.executable, "-m", "lab.demo"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import network
+from lab.hosts import network
 from tests.host.conftest import Host
 
 HTTPD = ["/bin/busybox", "httpd", "-f", "-p", "8000"]

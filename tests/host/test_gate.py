@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import certs
+from lab.hosts import certs
 from tests.host.conftest import OPEN_DOCKER, Host
 
 CURRENT = "/etc/dockerhost/current"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from lab import network
+from lab.hosts import network
 from tests.host.conftest import Host, load_busybox
 
 ADDRESS = "2001:db8:99::5"

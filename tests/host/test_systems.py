@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from aws_docker import userdata
+from aws_docker.host import userdata
 from tests.host.conftest import Host
 
 _INSTALLED = "/root/asked-for"

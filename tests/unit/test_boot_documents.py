@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from aws_docker import userdata
 from aws_docker.boot import BootJudgement, judge
-from aws_docker.boot.encodings import LIMIT
+from aws_docker.boot.formats.encodings import LIMIT
+from aws_docker.host import userdata
 from tests.unit.test_boot_listeners import HARMLESS, SAFE, VIOLATIONS
 
 ANY = "tcp://0.0.0.0:2375"

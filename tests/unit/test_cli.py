@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from aws_docker.cli import main
-from lab import toolchain
+from lab.engine import toolchain
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_docker.daemon import (
+from aws_docker.core.dockerd import (
     DAEMON_DEFAULTS,
     Reach,
     Verdict,
@@ -17,7 +17,7 @@ from aws_docker.daemon import (
     daemon_configuration,
     exposure,
 )
-from aws_docker.errors import InvalidInput
+from aws_docker.core.errors import InvalidInput
 
 IP = "tcp://10.9.9.9:2376"
 FLAGS = ["--tlscacert", "/c/ca.pem", "--tlscert", "/c/cert.pem", "--tlskey", "/c/key.pem"]

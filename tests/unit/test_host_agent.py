@@ -15,8 +15,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 import aws_docker
-from aws_docker import host_agent
 from aws_docker.boot import own
+from aws_docker.host import agent as host_agent
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -38,15 +38,15 @@ def document(**changes: Any) -> str:
 
 
 def test_the_compressed_agent_is_the_agent() -> None:
-    package = files("aws_docker")
-    compressed = base64.b64decode(package.joinpath("host_agent.py.gz.b64").read_text())
-    assert gzip.decompress(compressed) == package.joinpath("host_agent.py").read_bytes(), "run `make agent`"
+    package = files("aws_docker.host")
+    compressed = base64.b64decode(package.joinpath("agent.py.gz.b64").read_text())
+    assert gzip.decompress(compressed) == package.joinpath("agent.py").read_bytes(), "run `make agent`"
 
 
 def test_hosts_of_every_release_are_known() -> None:
-    program = files("aws_docker").joinpath("host_agent.py").read_text()
+    program = files("aws_docker.host").joinpath("agent.py").read_text()
     lines = [
-        line.split() for line in files("aws_docker").joinpath("host_agents.sha256").read_text().splitlines()
+        line.split() for line in files("aws_docker.host").joinpath("agents.sha256").read_text().splitlines()
     ]
     assert lines[-1] == [hashlib.sha256(program.encode()).hexdigest(), aws_docker.__version__], (
         "run `make agent`"

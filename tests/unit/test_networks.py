@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aws_docker.errors import InvalidInput
-from aws_docker.networks import (
+from aws_docker.core.errors import InvalidInput
+from aws_docker.core.networks import (
     EMPTY,
     EVERYWHERE,
     SELF,

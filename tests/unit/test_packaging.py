@@ -52,7 +52,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     information = f"aws_docker-{aws_docker.__version__}.dist-info/"
     package = {name for name in names if not name.startswith(information)}
     modules = {str(file.relative_to(PACKAGE.parent)) for file in PACKAGE.rglob("*.py")}
-    assert package >= modules | {"aws_docker/py.typed", "aws_docker/cli/app.py", "aws_docker/host_agent.py"}
+    assert package >= modules | {"aws_docker/py.typed", "aws_docker/cli/app.py", "aws_docker/host/agent.py"}
     assert all(name.startswith("aws_docker/") for name in package)
     assert information + "licenses/LICENSE" in names
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from aws_docker import userdata
-from aws_docker.errors import InvalidInput
+from aws_docker.core.errors import InvalidInput
+from aws_docker.host import userdata
 
 EVERY_OS = sorted(userdata.INSTALL)
 

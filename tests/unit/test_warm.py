@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import warm
+from lab.engine import warm
 from tests.conftest import ROOT
 
 
@@ -88,7 +88,7 @@ def test_a_fork_ends_with_the_one_that_asked(tmp_path: Path) -> None:
 
 def test_the_forks_parent_ends_with_the_lab() -> None:
     lab = subprocess.run(
-        [sys.executable, "-c", "from lab import warm; print(warm.socket_path())"],
+        [sys.executable, "-c", "from lab.engine import warm; print(warm.socket_path())"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -9,8 +9,8 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
-from ..errors import InvalidInput
-from ..networks import EMPTY, AddressSet
+from ..core.errors import InvalidInput
+from ..core.networks import EMPTY, AddressSet
 from .aws import Account, Session, enabled_regions, fetch, identify
 from .exposures import Exposure, Judged, Level, PortExposure, judge_region
 from .findings import Exit, Finding, Unchecked, exit_status, ranked

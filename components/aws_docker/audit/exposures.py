@@ -12,9 +12,9 @@ from enum import StrEnum
 from typing import Final
 
 from ..boot import BootJudgement, judge
-from ..daemon import Listener, Verdict
-from ..daemon import Reach as ListenerReach
-from ..networks import AddressSet
+from ..core.dockerd import Listener, Verdict
+from ..core.dockerd import Reach as ListenerReach
+from ..core.networks import AddressSet
 from .facts import Instance, Interface, RegionFacts
 from .findings import Finding, Rank, Unchecked
 from .reach import Reach, Region, SourceClass, Unreadable, Way

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..networks import AclEntry, AddressSet, Rule
+from ..core.networks import AclEntry, AddressSet, Rule
 
 Answers = Sequence[Mapping[str, Any]]
 """Elements of an answer of boto3's."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from ..errors import InvalidInput
+from ..core.errors import InvalidInput
 from .findings import Exit, Finding, Unchecked, exit_status, ranked
 from .report import counts_text, ports_json, ports_table
 from .targets import DOCKER_PORTS, MOST_ADDRESSES, Target, count_addresses, every_endpoint, parse_target

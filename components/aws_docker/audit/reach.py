@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from ..networks import (
+from ..core.networks import (
     EMPTY,
     EVERYWHERE,
     NEVER_SOURCES,

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
-from ..errors import InvalidInput
+from ..core.errors import InvalidInput
 from .targets import Endpoint
 from .verdicts import Answer, Conversation, End, PortFacts, Question, State, next_question
 

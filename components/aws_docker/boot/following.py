@@ -11,11 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, cast
 
-from ..daemon import Listener, Verdict, config_file, exposure
-from . import edits, forwarders, own, services, windows, yamltree
-from .machine import DOCUMENTATION, FETCHED_INSTALLER, UNKNOWN, Budget, Content, Machine, base, names
-from .shell import Shell
-from .steps import InstallPackages, Reading, RunScript, WriteFile
+from ..core.dockerd import Listener, Verdict, config_file, exposure
+from . import own
+from .formats import yamltree
+from .formats.steps import InstallPackages, Reading, RunScript, WriteFile
+from .listeners import relays as forwarders
+from .machine import services, windows
+from .machine.state import DOCUMENTATION, FETCHED_INSTALLER, UNKNOWN, Budget, Content, Machine, base, names
+from .programs import edits
+from .shell.interpreter import Shell
 
 _DAEMONS: Final = frozenset(
     ("dockerd", "dockerd-ce", "dockerd-rootless.sh", "dockerd-entrypoint.sh", "docker-containerd")

@@ -8,12 +8,12 @@ fetch.
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from ..daemon import Listener
-from .documents import read
+from ..core.dockerd import Listener
 from .following import Following
+from .formats.documents import read
+from .formats.steps import Reading
 from .keys import hide
-from .machine import Budget
-from .steps import Reading
+from .machine.state import Budget
 
 
 @dataclass(frozen=True, slots=True)

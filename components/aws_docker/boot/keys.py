@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from .encodings import Undecodable, as_text, compression, decompress, unbase64
+from .formats.encodings import Undecodable, as_text, compression, decompress, unbase64
 
 _HEADER = re.compile(r"-----BEGIN (?:[A-Z0-9]{1,20} ){0,4}PRIVATE KEY(?: BLOCK)?-----")
 _BODY: Final = 2_000  # characters after a header that decide whether a key follows

@@ -1,7 +1,7 @@
 """Recognises the hosts of this package: their program in user-data, and what its configuration document makes it open.
 
 The program is known by its digest, so that a changed one is read like any other; those of earlier releases stay
-known, since their hosts do. What it makes of a document is what host_agent.py's `command` says; a document in Parameter
+known, since their hosts do. What it makes of a document is what agent.py's `command` says; a document in Parameter
 Store is not in the user-data, and opens nothing without TLS.
 """
 
@@ -18,7 +18,7 @@ SETTINGS = "/etc/dockerhost/host.json"
 
 @cache
 def _known() -> frozenset[str]:
-    listed = files("aws_docker").joinpath("host_agents.sha256").read_text(encoding="ascii")
+    listed = files("aws_docker.host").joinpath("agents.sha256").read_text(encoding="ascii")
     return frozenset(line.split()[0] for line in listed.splitlines())
 
 

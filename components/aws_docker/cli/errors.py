@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from aws_docker.errors import InvalidInput
+from aws_docker.core.errors import InvalidInput
 
 
 class CommandError(Exception):

@@ -18,8 +18,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from ..daemon import Listener, Reach, Verdict
-from ..networks import too_wide
+from ..core.dockerd import Listener, Reach, Verdict
+from ..core.networks import too_wide
 from .findings import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings, settings, violation
 from .hosts import documents
 from .judging import network_findings

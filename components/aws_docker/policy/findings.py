@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
-from ..networks import EMPTY, AddressSet, too_wide
+from ..core.networks import EMPTY, AddressSet, too_wide
 from .reading.values import Doubt
 
 

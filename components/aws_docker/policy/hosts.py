@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ..boot import BootJudgement, judge
-from ..boot.documents import read
-from ..daemon import Listener, Verdict
+from ..boot.formats.documents import read
+from ..core.dockerd import Listener, Verdict
 from .findings import Certainty, Finding, doubtful, violation
 from .reading.facts import Facts, Machine, UserData
 

@@ -6,7 +6,7 @@ Whether a start-up document opens a listener is for `boot`; what is made of the 
 from collections.abc import Iterator
 from typing import Final
 
-from ..networks import SELF, AddressSet, acl_admits, admits
+from ..core.networks import SELF, AddressSet, acl_admits, admits
 from .findings import NOBODY, Finding, Trusted, doubtful, shown, violation
 from .reading.facts import AclItem, Facts, Forward, Ingress
 

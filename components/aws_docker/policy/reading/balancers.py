@@ -3,7 +3,7 @@
 Only TCP counts: HTTP, HTTPS, TLS and TCP_UDP are TCP; UDP, QUIC and GENEVE are not, and Lambda targets have no port.
 """
 
-from ...networks import tcp_ports
+from ...core.networks import tcp_ports
 from .facts import Facts, Forward
 from .networks import malformed
 from .values import Doubt, Value

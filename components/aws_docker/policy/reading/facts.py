@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...networks import AclEntry, Rule
+from ...core.networks import AclEntry, Rule
 from .values import Doubt, Value
 
 

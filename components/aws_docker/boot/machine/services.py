@@ -1,0 +1,155 @@
+"""Which programs the units on a machine would start, with their drop-ins, environment files and sockets.
+
+Docker's own units are there before anything is written. Where a file may hold one thing or another, each is followed.
+"""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice, product
+from typing import Final, NamedTuple
+
+from . import systemd
+from .state import DOCUMENTATION, UNKNOWN, Content, Machine
+
+_STOCK_SERVICE: Final = """\
+[Unit]
+Description=Docker Application Container Engine
+After=network-online.target docker.socket
+Requires=docker.socket
+[Service]
+Type=notify
+EnvironmentFile=-/etc/default/docker
+EnvironmentFile=-/etc/sysconfig/docker
+EnvironmentFile=-/etc/sysconfig/docker-storage
+EnvironmentFile=-/etc/sysconfig/docker-network
+EnvironmentFile=-/etc/conf.d/docker
+ExecStart=/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock \\
+ $DOCKER_OPTS $OPTIONS $DOCKER_STORAGE_OPTIONS $DOCKER_NETWORK_OPTIONS $DOCKER_ADD_RUNTIMES $OTHER_ARGS
+ExecReload=/bin/kill -s HUP $MAINPID
+[Install]
+WantedBy=multi-user.target
+"""
+_STOCK_SOCKET: Final = """\
+[Unit]
+Description=Docker Socket for the API
+[Socket]
+ListenStream=/run/docker.sock
+SocketMode=0660
+SocketUser=root
+SocketGroup=docker
+[Install]
+WantedBy=sockets.target
+"""
+STOCK: Final = {
+    f"{directory}/docker.{kind}": text
+    for directory in ("/lib/systemd/system", "/usr/lib/systemd/system")
+    for kind, text in (("service", _STOCK_SERVICE), ("socket", _STOCK_SOCKET))
+} | {
+    "/etc/default/docker": '#DOCKER_OPTS="--dns 8.8.8.8 --dns 8.8.4.4"\n',
+    "/etc/sysconfig/docker": 'DAEMON_MAXFILES=1048576\nOPTIONS="--default-ulimit nofile=32768:65536"\n',
+}
+"""Docker's files as packages bring them, on one distribution or another."""
+_VARIANTS: Final = 12
+
+_Files = Mapping[str, Mapping[str, tuple[int, str]]]
+
+
+class Started(NamedTuple):
+    """A program that a unit starts."""
+
+    argv: list[str]
+    where: str
+    """Where the line stands that starts it; nothing for Docker's own unit."""
+    environment: Mapping[str, str]
+    streams: list[systemd.Setting]
+    """Where the unit's sockets listen."""
+    sources: list[Content]
+    """The texts that it is made of."""
+
+
+def started(machine: Machine) -> Iterator[Started]:
+    """What the units on the machine would start now."""
+    files = _unit_files(machine)
+    for unit in list(files):
+        if unit.endswith(".service") and not unit.startswith("*"):
+            for texts in _variants(machine, files, unit):
+                yield from _service(machine, unit, texts, files)
+
+
+def _unit_files(machine: Machine) -> dict[str, dict[str, tuple[int, str]]]:
+    """The files of each unit: its own under "", drop-ins by name, each by the directory that wins."""
+    names: dict[str, dict[str, tuple[int, str]]] = {"docker.service": {}, "docker.socket": {}}
+    for path in machine.files:
+        file = systemd.unit_file(path)
+        if file is None or DOCUMENTATION.match(path):
+            continue
+        directories = systemd.UNIT_DIRECTORIES
+        rank = directories.index(file.directory) if file.directory in directories else len(directories)
+        of_unit = names.setdefault(file.unit, {})
+        if file.drop_in not in of_unit or of_unit[file.drop_in][0] > rank:
+            of_unit[file.drop_in] = (rank, path)
+    return names
+
+
+def _variants(machine: Machine, names: _Files, unit: str) -> Iterator[list[tuple[str, str]]]:
+    """The texts of a unit and its drop-ins, in each combination that may be."""
+    own = names.get(unit, {})
+    kind = unit.rpartition(".")[2]
+    stem = unit.rpartition(".")[0]
+    template = f"{stem.partition('@')[0]}@.{kind}" if "@" in unit else ""
+    general = {**names.get(f"*.{kind}", {}), **(names.get(template, {}) if template != unit else {})}
+    drop_ins = {name: place[1] for name, place in {**general, **own}.items() if name}
+    paths = [own[""][1]] if "" in own else [f"/lib/systemd/system/{unit}"]
+    paths += [drop_ins[name] for name in sorted(drop_ins)]
+    each = [machine.read(path) for path in paths]
+    for chosen in islice(product(*(contents for contents in each if contents)), _VARIANTS):
+        yield [(content.text, content.where) for content in chosen]
+
+
+def _streams(machine: Machine, names: _Files, service: str) -> list[systemd.Setting]:
+    """Where the socket units of a service listen."""
+    found: list[systemd.Setting] = []
+    stem = service.removesuffix(".service").removesuffix("@")
+    for unit in names:
+        if not unit.endswith(".socket") or unit.startswith("*"):
+            continue
+        for texts in _variants(machine, names, unit):
+            socket = systemd.merged(texts)
+            named = [setting.value for setting in socket.get("Service", ())]
+            if service in named or (not named and unit.removesuffix(".socket") == stem):
+                found += [setting for setting in socket.get("ListenStream", ()) if setting not in found]
+    return found
+
+
+def _service(machine: Machine, name: str, texts: list[tuple[str, str]], names: _Files) -> Iterator[Started]:
+    machine.step()
+    for text, where in texts:
+        if text.strip() == UNKNOWN and (name.startswith("docker") or "docker" in where):
+            machine.say(f"{where}: what the unit {name[:100]} then holds is not in the user-data")
+    unit = systemd.merged(texts)
+    streams = _streams(machine, names, name)
+    sources = [Content(text, where) for text, where in texts if where]
+    files: list[list[Content]] = []
+    unknown = False
+    for setting in unit.get("EnvironmentFile", ()):
+        contents = machine.read(machine.path(setting.value.lstrip("-")))
+        unknown = (
+            unknown
+            or any(content.text == UNKNOWN for content in contents)
+            or (not contents and not setting.value.startswith("-"))
+        )
+        if contents:
+            files.append(contents)
+    for chosen in islice(product(*files), _VARIANTS):
+        environment: dict[str, str] = {}
+        for setting in unit.get("Environment", ()):
+            for word in systemd.words(setting.value):
+                key, separator, value = word.partition("=")
+                if separator:
+                    environment[key] = value
+        for content in chosen:
+            environment |= systemd.environment_lines(content.text)
+        from_files = [content for content in chosen if content.where]
+        for key in ("ExecStartPre", "ExecStart", "ExecStartPost"):
+            for setting in unit.get(key, ()):
+                for argv in systemd.command(setting.value, environment, unknown):
+                    yield Started(argv, setting.where, environment, streams, [*sources, *from_files])

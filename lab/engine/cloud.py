@@ -1,0 +1,151 @@
+"""The embedded AWS: a moto server on loopback, with the publishers' images in an otherwise new account.
+
+Moto keeps everything in memory: an account is as old as its server. It checks no signatures; what a booted host asks
+for is checked where the host asks (metadata.py).
+"""
+
+import base64
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from lab.engine import warm
+from lab.processes import die_with_lab
+
+REGION = "eu-central-1"
+
+# The public parameters by which publishers name their newest image. Moto allows nobody to write below /aws.
+IMAGE_PARAMETERS = {
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
+    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": ("al2023", "arm64"),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": (
+        "ubuntu-24.04",
+        "x86_64",
+    ),
+    "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id": (
+        "ubuntu-24.04",
+        "arm64",
+    ),
+    "/aws/service/debian/release/12/latest/amd64": ("debian-12", "x86_64"),
+    "/aws/service/debian/release/12/latest/arm64": ("debian-12", "arm64"),
+    "/aws/service/debian/release/13/latest/amd64": ("debian-13", "x86_64"),
+    "/aws/service/debian/release/13/latest/arm64": ("debian-13", "arm64"),
+}
+
+
+class Cloud:
+    """A moto server of its own, until closed."""
+
+    region = REGION
+    access_key = "testing"
+    secret_key = "testing"
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self._server = subprocess.Popen(
+            [*warm.START, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, **warm.environment(), "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=die_with_lab,
+        )
+        try:
+            self._wait()
+            for name, architecture in IMAGE_PARAMETERS.values():
+                self.publish_image(name, architecture)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Cloud":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        if self._server.poll() is None:
+            os.killpg(self._server.pid, signal.SIGTERM)
+            try:
+                self._server.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._server.pid, signal.SIGKILL)
+                self._server.wait()
+
+    def client(self, service: str) -> Any:
+        """A client that all share: making one takes a tenth of a second."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id=self.access_key,
+                    aws_secret_access_key=self.secret_key,
+                    config=Config(retries={"max_attempts": 2}, read_timeout=30),
+                )
+            return self._clients[service]
+
+    def connect(self, network: str) -> None:
+        """A VPN from the default VPC to a network, which the trusted clients stand in."""
+        ec2 = self.client("ec2")
+        vpc = ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"][0]["VpcId"]
+        gateway = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+        ec2.attach_vpn_gateway(VpcId=vpc, VpnGatewayId=gateway)
+        of_the_vpc = [{"Name": "vpc-id", "Values": [vpc]}]
+        (table,) = ec2.describe_route_tables(Filters=of_the_vpc)["RouteTables"]
+        ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=network, GatewayId=gateway)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What points AWS's own tools, and ours, here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+    def user_data(self, instance_id: str) -> bytes:
+        """What EC2 would give the instance at its first boot."""
+        attribute = self.client("ec2").describe_instance_attribute(
+            InstanceId=instance_id, Attribute="userData"
+        )
+        return base64.b64decode(attribute["UserData"].get("Value", ""))
+
+    def publish_image(self, name: str, architecture: str) -> str:
+        """A newer image of an operating system: the newest is the one that its parameter names."""
+        ec2 = self.client("ec2")
+        count = len(
+            ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{name}-{architecture}-*"]}])["Images"]
+        )
+        image = ec2.register_image(
+            Name=f"{name}-{architecture}-{count:04}", Architecture=architecture, RootDeviceName="/dev/xvda"
+        )
+        return image["ImageId"]
+
+    def _wait(self) -> None:
+        until = time.monotonic() + 60
+        while True:
+            try:
+                self.client("ec2").describe_vpcs()
+                return
+            except (EndpointConnectionError, ClientError):
+                if self._server.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError("the moto server did not start") from None
+                time.sleep(0.2)

@@ -1,0 +1,208 @@
+"""Runs the real Pulumi CLI on a program, with the lab's project settings in place of a user's.
+
+The program is the one that users run: only the settings around it differ (plugins, endpoints, a local backend).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import folders
+from lab.engine import toolchain
+from lab.engine.cloud import Cloud
+from lab.processes import die_with_lab
+
+_PLUGINS = Path(__file__).parent / "plugins"
+_SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
+
+
+@dataclass
+class Result:
+    """What a run of the CLI said, and what it changed."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    changes: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def text(self) -> str:
+        return self.stdout + self.stderr
+
+    def check(self) -> "Result":
+        if self.exit_code:
+            raise RuntimeError(f"pulumi exited {self.exit_code}:\n{self.text[-4000:]}")
+        return self
+
+
+class Stack:
+    """One stack of one program, in a folder of its own, until closed."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        program: Path,
+        config: Mapping[str, Any] | None = None,
+        *,
+        project: str = "lab",
+        name: str = "local",
+        folder: Path | None = None,
+        plugins: Mapping[str, Path] | None = None,
+        backend: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.project = project
+        self._made = folder is None
+        self.folder = folder or folders.make("stack")
+        # Stacks that refer to one another share a backend.
+        self.backend = backend or self.folder / "backend"
+        self.backend.mkdir(exist_ok=True)
+        settings: dict[str, Any] = {"name": project, "runtime": "python", "main": str(program)}
+        providers = dict(plugins or {})
+        # With the real plugins installed, the same programs run on them: LAB_PROVIDERS=real.
+        if os.environ.get("LAB_PROVIDERS") != "real":
+            providers |= {each: _PLUGINS / each for each in ("aws", "tls")}
+        if providers:
+            named = [{"name": each, "path": str(path)} for each, path in providers.items()]
+            settings["plugins"] = {"providers": named}
+        (self.folder / "Pulumi.yaml").write_text(yaml.safe_dump(settings))
+        self._aws: dict[str, Any] = {
+            "aws:region": cloud.region,
+            "aws:accessKey": cloud.access_key,
+            "aws:secretKey": cloud.secret_key,
+            "aws:endpoints": [dict.fromkeys(_SERVICES, cloud.endpoint)],
+            "aws:skipCredentialsValidation": True,
+            "aws:skipMetadataApiCheck": True,
+            "aws:skipRequestingAccountId": False,
+        }
+        self._environment = {
+            **toolchain.environment(),
+            # No run lives long enough to run out of memory.
+            "GOGC": "off",
+            "PULUMI_BACKEND_URL": f"file://{self.backend}",
+            "PULUMI_CONFIG_PASSPHRASE": "lab",
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+            # Else there is no --event-log.
+            "PULUMI_DEBUG_COMMANDS": "true",
+            "PULUMI_HOME": str(self.folder / "home"),
+            "PULUMI_OPTION_NON_INTERACTIVE": "true",
+            "PYTHONPATH": os.pathsep.join(
+                [str(_PLUGINS.parent.parent.parent / "components"), os.environ.get("PYTHONPATH", "")]
+            ),
+            "PYTHONWARNINGS": "ignore",
+            # Whom the engine kills cannot take its files away.
+            "TMPDIR": str(self.folder),
+        }
+        self.configure(config or {})
+        self.cli("stack", "init", name).check()
+
+    def __enter__(self) -> "Stack":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._made:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Replace the program's configuration (`name`, or `namespace:name`)."""
+        named = {(key if ":" in key else f"{self.project}:{key}"): value for key, value in config.items()}
+        path = self.folder / f"Pulumi.{self.name}.yaml"
+        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
+        path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
+
+    def up(self, *arguments: str) -> Result:
+        return self._operate("up", "--yes", "--skip-preview", *arguments)
+
+    def preview(self, *arguments: str) -> Result:
+        return self._operate("preview", *arguments)
+
+    def refresh(self, *arguments: str) -> Result:
+        return self._operate("refresh", "--yes", "--skip-preview", *arguments)
+
+    def destroy(self, *arguments: str) -> Result:
+        return self._operate("destroy", "--yes", "--skip-preview", *arguments)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A run that the caller waits for, or interrupts."""
+        return subprocess.Popen(
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            preexec_fn=die_with_lab,
+        )
+
+    def is_locked(self) -> bool:
+        """Whether a run is under way, or was interrupted."""
+        return any((self.backend / ".pulumi" / "locks").rglob("*.json"))
+
+    def cancel(self) -> None:
+        """Take away the lock that an interrupted run left behind."""
+        self.cli("cancel", "--yes")
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that holds the state."""
+        return self.backend / ".pulumi" / "stacks" / self.project / f"{self.name}.json"
+
+    def restore_checkpoint(self) -> None:
+        """Take away the note beside the state where a kill cut its writing short; the state is replaced whole."""
+        note = self.checkpoint.with_name(f"{self.checkpoint.name}.attrs")
+        try:
+            json.loads(note.read_text())
+        except ValueError:
+            note.unlink()
+
+    def unprotect(self) -> None:
+        self.cli("state", "unprotect", "--all", "--yes")
+
+    def outputs(self, secrets: bool = True) -> dict[str, Any]:
+        shown = ["--show-secrets"] if secrets else []
+        return json.loads(self.cli("stack", "output", "--json", *shown).check().stdout)
+
+    def export(self) -> dict[str, Any]:
+        return json.loads(self.cli("stack", "export").check().stdout)
+
+    def resources(self) -> list[dict[str, Any]]:
+        return self.export()["deployment"].get("resources", [])
+
+    def _operate(self, *arguments: str) -> Result:
+        log = self.folder / "events"
+        log.unlink(missing_ok=True)
+        result = self.cli(*arguments, "--event-log", str(log))
+        for line in log.read_text().splitlines() if log.exists() else []:
+            summary = json.loads(line).get("summaryEvent")
+            if summary:
+                changes = summary.get("resourceChanges") or {}
+                result.changes = {kind: count for kind, count in changes.items() if kind != "same"}
+        return result
+
+    def cli(self, *arguments: str) -> Result:
+        """Run any command of the CLI on this stack."""
+        done = subprocess.run(
+            self._command(*arguments),
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def _command(self, *arguments: str) -> Sequence[str]:
+        stack = [] if arguments[:2] == ("stack", "init") else ["--stack", self.name]
+        return ["pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]

@@ -1,0 +1,133 @@
+"""Finds a Pulumi CLI, and builds one where there is none: PATH, the official installer's place, then Go modules.
+
+`python -m lab.engine.toolchain` is the step of set-up; `environment()` is what a command that runs the CLI needs.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from lab.engine import warm
+
+VERSION = "v3.259.0"
+"""The CLI that is built where none is installed; its modules are pinned in pulumi-cli/go.mod."""
+
+_MODULE = Path(__file__).parent / "pulumi-cli"
+_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+_LANGUAGE_HOST = "pulumi-language-python"
+
+
+class Missing(RuntimeError):
+    """There is no Pulumi CLI, and none can be made; the message says what to do."""
+
+
+def find() -> Path | None:
+    """The Pulumi CLI that this machine has, if it has one."""
+    if on_path := shutil.which("pulumi"):
+        return Path(on_path)
+    for place in (Path.home() / ".pulumi/bin/pulumi", _built()):
+        if os.access(place, os.X_OK):
+            return place
+    return None
+
+
+def ensure() -> Path:
+    """The Pulumi CLI, built first if there is none (four minutes on two cores); raises Missing."""
+    return find() or _build()
+
+
+def environment() -> dict[str, str]:
+    """The environment for running the CLI: it finds itself and a Python language host on PATH."""
+    cli = ensure()
+    path = os.pathsep.join([str(cli.parent), os.environ.get("PATH", os.defpath)])
+    if shutil.which(_LANGUAGE_HOST, path=path) is None:
+        path = os.pathsep.join([path, str(Path(__file__).parent / "bin")])
+    return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, **warm.environment()}
+
+
+def _built() -> Path:
+    made_from = hashlib.sha256(VERSION.encode())
+    for name in ("go.mod", "go.sum"):
+        made_from.update((_MODULE / name).read_bytes())
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "pulumi-aws-docker" / f"pulumi-{made_from.hexdigest()[:16]}" / "pulumi"
+
+
+def _build() -> Path:
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    if go is None:
+        raise Missing(
+            "there is no Pulumi CLI on PATH or in ~/.pulumi/bin, and no Go to build one with: install the CLI "
+            "(https://www.pulumi.com/docs/install/), or Go 1.21 or newer (https://go.dev/doc/install)"
+        )
+    target = _built()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Under another name until it is whole: an interrupted build leaves nothing that looks finished.
+    unfinished = target.with_name(f"pulumi.{os.getpid()}")
+    _say(f"building the Pulumi CLI {VERSION} from its Go modules: about five minutes, once")
+    command = [
+        go,
+        "build",
+        "-v",
+        "-o",
+        str(unfinished),
+        "-ldflags",
+        f"-s -w -X {_VERSION_VARIABLE}={VERSION}",
+    ]
+    try:
+        _run([*command, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"])
+        unfinished.rename(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return target
+
+
+def _run(command: list[str]) -> None:
+    """Runs Go's build, and says every 20 seconds how far it is; raises Missing with the last lines of its output."""
+    build = subprocess.Popen(
+        command, cwd=_MODULE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    lines: list[str] = []
+    assert build.stdout is not None
+    reader = threading.Thread(target=lines.extend, args=(build.stdout,), daemon=True)
+    reader.start()
+    started = time.monotonic()
+    try:
+        while True:
+            try:
+                build.wait(20)
+                break
+            except subprocess.TimeoutExpired:
+                downloaded = sum(line.startswith("go: downloading") for line in lines)
+                _say(
+                    f"  {time.monotonic() - started:.0f} s: {downloaded} modules downloaded, "
+                    f"{len(lines) - downloaded} of about 1500 packages compiled"
+                )
+    finally:
+        if build.poll() is None:
+            build.terminate()
+            build.wait()
+    reader.join()
+    if build.returncode != 0:
+        raise Missing(
+            "the Pulumi CLI could not be built from its Go modules:\n"
+            + "".join(lines[-10:])
+            + "Is the Go module proxy reachable (`go env GOPROXY`)? Or install the CLI: "
+            "https://www.pulumi.com/docs/install/"
+        )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        ensure()
+    except Missing as error:
+        sys.exit(f"setup: {error}")
