@@ -23,7 +23,8 @@ from typing import Any, cast
 
 import yaml
 
-from aws_docker.core.networks import AddressSet, Rule, admits
+from aws_docker.core.addresses import AddressSet
+from aws_docker.core.networks import Rule, admits
 from aws_docker.policy.findings import NOBODY
 from aws_docker.policy.judging import network_findings
 from aws_docker.policy.reading.table import read

@@ -12,7 +12,7 @@ from aws_docker.audit.facts import (
     read_rules,
     read_tables,
 )
-from aws_docker.core.networks import AddressSet
+from aws_docker.core.addresses import AddressSet
 
 VPC, SUBNET, GROUP, ACL = "vpc-1", "subnet-1", "sg-1", "acl-1"
 VPC_NETWORKS = ("10.0.0.0/16", "2001:db8:aa00::/56")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from aws_docker.audit.facts import Interface, RegionFacts
 from aws_docker.audit.reach import INTERNET, Reach, Region, SourceClass, Unreadable
-from aws_docker.core.networks import PRIVATE, AddressSet
+from aws_docker.core.addresses import AddressSet
+from aws_docker.core.trust import PRIVATE
 
 from .regions import (
     ACL,

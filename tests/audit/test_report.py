@@ -27,7 +27,7 @@ from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict
 from aws_docker.audit.verifying import VerifyReport
 from aws_docker.cli import main
-from aws_docker.core.networks import AddressSet
+from aws_docker.core.addresses import AddressSet
 from tests.conftest import ROOT
 
 from . import servers

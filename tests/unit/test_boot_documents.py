@@ -25,7 +25,7 @@ SAMPLES = [row[1] for row in (*VIOLATIONS, *SAFE, *HARMLESS)]
 
 
 def addresses(judged: BootJudgement) -> list[tuple[str, str]]:
-    return [(str(each.listener), each.listener.verdict.value) for each in judged.listeners]
+    return [(str(each.listener), each.listener.access.value) for each in judged.listeners]
 
 
 def b64(data: bytes) -> str:

@@ -288,7 +288,7 @@ VIOLATIONS: list[tuple[str, str, list[tuple[str, str]]]] = [
 @pytest.mark.parametrize(("data", "listeners"), [pytest.param(*row[1:], id=row[0]) for row in VIOLATIONS])
 def test_a_listener_is_found(data: str, listeners: list[tuple[str, str]]) -> None:
     judged = judge(data)
-    found = [(str(each.listener), each.listener.verdict.value) for each in judged.listeners]
+    found = [(str(each.listener), each.listener.access.value) for each in judged.listeners]
     assert set(listeners) <= set(found)
     assert judged.runs_docker
     # Nothing else is open.

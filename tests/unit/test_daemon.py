@@ -8,16 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from aws_docker.core.dockerd import (
-    DAEMON_DEFAULTS,
-    Reach,
-    Verdict,
-    check_daemon_options,
-    config_file,
-    daemon_configuration,
-    exposure,
-)
+from aws_docker.core.dockerd import Access, Binding, config_file, exposure
 from aws_docker.core.errors import InvalidInput
+from aws_docker.host.daemon_json import DAEMON_DEFAULTS, check_daemon_options, daemon_configuration
 
 IP = "tcp://10.9.9.9:2376"
 FLAGS = ["--tlscacert", "/c/ca.pem", "--tlscert", "/c/cert.pem", "--tlskey", "/c/key.pem"]
@@ -25,21 +18,21 @@ PAIR = {"tlscert": "/c/cert.pem", "tlskey": "/c/key.pem"}
 FILE = {"tlscacert": "/c/ca.pem", **PAIR}
 
 LOCAL, MUTUAL, PUBLIC_AUTHORITIES, NO_CHECK, OPEN = (
-    Verdict.LOCAL,
-    Verdict.MUTUAL_TLS,
-    Verdict.PUBLIC_AUTHORITIES,
-    Verdict.NO_CLIENT_CHECK,
-    Verdict.UNAUTHENTICATED,
+    Access.LOCAL,
+    Access.MUTUAL_TLS,
+    Access.PUBLIC_AUTHORITIES,
+    Access.NO_CLIENT_CHECK,
+    Access.UNAUTHENTICATED,
 )
 
 
-def judged(argv: list[str], daemon_json: Mapping[str, Any] | None = None) -> list[tuple[str, Verdict]]:
-    return [(str(listener), listener.verdict) for listener in exposure(argv, daemon_json).listeners]
+def judged(argv: list[str], daemon_json: Mapping[str, Any] | None = None) -> list[tuple[str, Access]]:
+    return [(str(listener), listener.access) for listener in exposure(argv, daemon_json).listeners]
 
 
 # Each row was run on both engines: they listened like this, and answered like this to a client without a certificate,
 # with one of a CA that the system trusts, and with one of the named CA.
-LISTENING: list[tuple[list[str], dict[str, Any] | None, list[tuple[str, Verdict]]]] = [
+LISTENING: list[tuple[list[str], dict[str, Any] | None, list[tuple[str, Access]]]] = [
     ([], None, [("unix:///var/run/docker.sock", LOCAL)]),
     (["-H", ""], None, [("unix:///var/run/docker.sock", LOCAL)]),
     (["-H", "unix:///tmp/x.sock"], None, [("unix:///tmp/x.sock", LOCAL)]),
@@ -95,10 +88,10 @@ LISTENING: list[tuple[list[str], dict[str, Any] | None, list[tuple[str, Verdict]
 
 @pytest.mark.parametrize(("argv", "daemon_json", "listeners"), LISTENING)
 def test_listens_as_the_real_one_did(
-    argv: list[str], daemon_json: dict[str, Any] | None, listeners: list[tuple[str, Verdict]]
+    argv: list[str], daemon_json: dict[str, Any] | None, listeners: list[tuple[str, Access]]
 ) -> None:
     got = exposure(argv, daemon_json)
-    assert [(str(listener), listener.verdict) for listener in got.listeners] == listeners
+    assert [(str(listener), listener.access) for listener in got.listeners] == listeners
     assert got.starts, got.refusals
     assert got.safe == all(verdict in (LOCAL, MUTUAL) for _, verdict in listeners)
 
@@ -145,28 +138,28 @@ def test_refuses_to_start_as_the_real_one_did(
 @pytest.mark.parametrize(
     ("host", "reach"),
     [
-        ("127.0.0.1", Reach.LOOPBACK),
-        ("127.8.9.1", Reach.LOOPBACK),
-        ("localhost", Reach.LOOPBACK),
-        ("[::1]", Reach.LOOPBACK),
-        ("", Reach.LOOPBACK),
-        ("0.0.0.0", Reach.EVERY_ADDRESS),
-        ("[::]", Reach.EVERY_ADDRESS),
-        ("::", Reach.EVERY_ADDRESS),
-        ("[::ffff:0.0.0.0]", Reach.EVERY_ADDRESS),
-        ("0", Reach.EVERY_ADDRESS),
-        ("0x0", Reach.EVERY_ADDRESS),
-        ("10.0.5.10", Reach.ADDRESS),
-        ("[2001:db8::7]", Reach.ADDRESS),
-        ("docker.example.com", Reach.UNKNOWN),
-        ("${PRIVATE_IP}", Reach.UNKNOWN),
+        ("127.0.0.1", Binding.LOOPBACK),
+        ("127.8.9.1", Binding.LOOPBACK),
+        ("localhost", Binding.LOOPBACK),
+        ("[::1]", Binding.LOOPBACK),
+        ("", Binding.LOOPBACK),
+        ("0.0.0.0", Binding.EVERY_ADDRESS),
+        ("[::]", Binding.EVERY_ADDRESS),
+        ("::", Binding.EVERY_ADDRESS),
+        ("[::ffff:0.0.0.0]", Binding.EVERY_ADDRESS),
+        ("0", Binding.EVERY_ADDRESS),
+        ("0x0", Binding.EVERY_ADDRESS),
+        ("10.0.5.10", Binding.ADDRESS),
+        ("[2001:db8::7]", Binding.ADDRESS),
+        ("docker.example.com", Binding.UNKNOWN),
+        ("${PRIVATE_IP}", Binding.UNKNOWN),
     ],
 )
-def test_from_where_packets_can_come(host: str, reach: Reach) -> None:
+def test_from_where_packets_can_come(host: str, reach: Binding) -> None:
     (listener,) = exposure(["-H", f"tcp://{host}:2376"]).listeners
-    assert listener.reach is reach
+    assert listener.binding is reach
     assert listener.port == 2376
-    assert listener.verdict is OPEN
+    assert listener.access is OPEN
 
 
 class TestReasons:
@@ -256,7 +249,7 @@ class TestCommandLines:
         random.shuffle(parts)
         got = exposure([word for part in parts for word in part])
         assert got.starts
-        assert [(str(listener), listener.verdict) for listener in got.listeners] == [(IP, MUTUAL)]
+        assert [(str(listener), listener.access) for listener in got.listeners] == [(IP, MUTUAL)]
 
     def test_what_a_shell_puts_in_is_said_to_be_unread(self) -> None:
         for argv in (["-H", "fd://", "$OPTIONS"], ["`options`"], ["-H", IP, "--tlsverify=$VERIFY", *FLAGS]):
@@ -264,11 +257,11 @@ class TestCommandLines:
             assert got.unread
             assert not got.safe
         (listener,) = exposure(["-H", "$LISTEN"]).listeners
-        assert listener.verdict is Verdict.UNREADABLE
+        assert listener.access is Access.UNREADABLE
         (listener,) = exposure(["-H", "${SCHEME}://x", "--tlsverify", *FLAGS]).listeners
-        assert listener.verdict is MUTUAL
+        assert listener.access is MUTUAL
         (listener,) = exposure(["-H", "tcp://10.0.5.10:${PORT}"]).listeners
-        assert (listener.port, listener.verdict) == (None, OPEN)
+        assert (listener.port, listener.access) == (None, OPEN)
 
     def test_the_configuration_file(self) -> None:
         assert config_file(["dockerd", "-H", "fd://"]) == "/etc/docker/daemon.json"
@@ -291,9 +284,9 @@ class TestCommandLines:
             ("[::]:2376", "tcp://[::]:2376", OPEN),
         ],
     )
-    def test_sockets_that_systemd_opens(self, stream: str, listener: str, verdict: Verdict) -> None:
+    def test_sockets_that_systemd_opens(self, stream: str, listener: str, verdict: Access) -> None:
         (got,) = exposure(["-H", "fd://"], socket_streams=[stream]).listeners
-        assert (str(got), got.verdict) == (listener, verdict)
+        assert (str(got), got.access) == (listener, verdict)
         guarded = exposure(["-H", "fd://", "--tlsverify", *FLAGS], socket_streams=[stream])
         assert guarded.safe == (stream != "@docker")
 
@@ -502,7 +495,7 @@ class TestDaemonConfiguration:
             return
         guarded = exposure(OUR_COMMAND, written)
         assert guarded.starts, guarded.refusals
-        assert [(str(listener), listener.verdict) for listener in guarded.listeners] == [
+        assert [(str(listener), listener.access) for listener in guarded.listeners] == [
             ("fd://", LOCAL),
             (IP, MUTUAL),
         ]

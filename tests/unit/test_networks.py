@@ -7,24 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aws_docker.core.addresses import EMPTY, EVERYWHERE, AddressSet, Network, union
 from aws_docker.core.errors import InvalidInput
-from aws_docker.core.networks import (
-    EMPTY,
-    EVERYWHERE,
-    SELF,
-    AclEntry,
-    AddressSet,
-    Network,
-    Rule,
-    acl_admits,
-    admits,
-    container_address_pools,
-    reachable,
-    tcp_ports,
-    too_wide,
-    trusted_networks,
-    union,
-)
+from aws_docker.core.networks import SELF, AclEntry, Rule, acl_admits, admits, reachable, tcp_ports
+from aws_docker.core.trust import too_wide, trusted_networks
+from aws_docker.host.container_networks import container_address_pools
 
 # Few addresses, so that overlaps, neighbours and gaps are common; at both ends of each family, where sums overflow.
 UNIVERSES = ("0.0.0.0/28", "10.0.5.0/28", "255.255.255.240/28", "::/124", "ffff::fff0/124")

@@ -9,8 +9,8 @@ from typing import Any, Final
 from rich.markup import escape
 from rich.table import Table
 
+from ..core.addresses import EMPTY, AddressSet
 from ..core.errors import InvalidInput
-from ..core.networks import EMPTY, AddressSet
 from .aws import Account, Session, enabled_regions, fetch, identify
 from .exposures import Exposure, Judged, Level, PortExposure, judge_region
 from .findings import Exit, Finding, Unchecked, exit_status, ranked
@@ -56,7 +56,7 @@ class AuditReport:
                 else f"{each.account} {each.region}",
                 str(port.port),
                 escape(_who(port, AddressSet.of((*each.interface.private, *each.interface.ipv6)))),
-                escape(str(port.listener[1].verdict) if port.listener else ""),
+                escape(str(port.listener[1].access) if port.listener else ""),
                 str(port.level),
             )
             for each in self.exposures
@@ -235,8 +235,8 @@ def _port(port: PortExposure) -> dict[str, Any]:
         else {
             "where": listener[0],
             "listens": str(listener[1]),
-            "verdict": str(listener[1].verdict),
-            "reach": str(listener[1].reach),
+            "verdict": str(listener[1].access),
+            "reach": str(listener[1].binding),
             "reason": listener[1].reason,
         },
     }

@@ -16,8 +16,8 @@ import boto3  # pyright: ignore[reportMissingTypeStubs]
 from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
+from ..core.addresses import AddressSet
 from ..core.errors import InvalidInput
-from ..core.networks import AddressSet
 from .facts import (
     GONE,
     RegionFacts,

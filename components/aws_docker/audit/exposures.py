@@ -12,9 +12,8 @@ from enum import StrEnum
 from typing import Final
 
 from ..boot import BootJudgement, judge
-from ..core.dockerd import Listener, Verdict
-from ..core.dockerd import Reach as ListenerReach
-from ..core.networks import AddressSet
+from ..core.addresses import AddressSet
+from ..core.dockerd import Access, Binding, Listener
 from .facts import Instance, Interface, RegionFacts
 from .findings import Finding, Rank, Unchecked
 from .reach import Reach, Region, SourceClass, Unreadable, Way
@@ -134,15 +133,15 @@ def _expose(
 
 def _listeners(boot: BootJudgement, interface: Interface) -> dict[int, tuple[str, Listener]]:
     """The most open listener on each port of this interface."""
-    order = list(Verdict)
+    order = list(Access)
     found: dict[int, tuple[str, Listener]] = {}
     for finding in boot.listeners:
         listener = finding.listener
-        if listener.port is None or listener.reach in (ListenerReach.MACHINE, ListenerReach.LOOPBACK):
+        if listener.port is None or listener.binding in (Binding.MACHINE, Binding.LOOPBACK):
             continue
         # An address that another interface has is not served here; one that none has may be given later.
         known = found.get(listener.port)
-        if known is None or order.index(listener.verdict) > order.index(known[1].verdict):
+        if known is None or order.index(listener.access) > order.index(known[1].access):
             found[listener.port] = (finding.where, listener)
     return found
 
@@ -288,8 +287,8 @@ def _user_data_findings(
         finding
         for finding in boot.listeners
         if not finding.listener.safe
-        and finding.listener.verdict is not Verdict.UNREADABLE
-        and finding.listener.reach is not ListenerReach.MACHINE
+        and finding.listener.access is not Access.UNREADABLE
+        and finding.listener.binding is not Binding.MACHINE
     ]
     if unsafe and not reached:
         message = f"User-data of {what} starts a Docker API that asks no client for a certificate; nothing reaches it."

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..core.networks import AclEntry, AddressSet, Rule
+from ..core.addresses import AddressSet
+from ..core.networks import AclEntry, Rule
 
 Answers = Sequence[Mapping[str, Any]]
 """Elements of an answer of boto3's."""

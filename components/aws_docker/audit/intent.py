@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from ..core.networks import AddressSet
+from ..core.addresses import AddressSet
 from .exposures import Exposure
 from .facts import GroupRule, RegionFacts, read_rules
 from .findings import Finding, Rank, Unchecked

@@ -17,18 +17,9 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from ..core.networks import (
-    EMPTY,
-    EVERYWHERE,
-    NEVER_SOURCES,
-    PRIVATE,
-    SELF,
-    AclEntry,
-    AddressSet,
-    acl_admits,
-    admits,
-    union,
-)
+from ..core.addresses import EMPTY, EVERYWHERE, AddressSet, union
+from ..core.networks import SELF, AclEntry, acl_admits, admits
+from ..core.trust import NEVER_SOURCES, PRIVATE
 from .facts import Acl, GroupRule, Interface, RegionFacts, RouteTable
 
 INTERNET: Final = EVERYWHERE - PRIVATE - NEVER_SOURCES

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple
 
+from ..core.addresses import Address, Network
 from ..core.errors import InvalidInput
-from ..core.networks import Address, Network
 
 DOCKER_PORTS: Final = (2375, 2376)
 MOST_ADDRESSES: Final = 65_536

@@ -11,7 +11,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from ..core.networks import AddressSet
+from ..core.addresses import AddressSet
 from .aws import Account, fetch
 from .exposures import Exposure, judge_region
 from .facts import RegionFacts

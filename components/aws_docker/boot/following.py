@@ -8,10 +8,9 @@ for (forwarders.py), and files that something runs or reads later (cron, Compose
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, cast
 
-from ..core.dockerd import Listener, Verdict, config_file, exposure
+from ..core.dockerd import Access, Listener, TcpAddress, config_file, exposure
 from . import own
 from .formats import yamltree
 from .formats.steps import InstallPackages, Reading, RunScript, WriteFile
@@ -233,7 +232,7 @@ class Following:
             if any("only prints and exits" in refusal for refusal in exposed.refusals):
                 continue
             for listener in exposed.listeners:
-                if listener.verdict is not Verdict.LOCAL:
+                if listener.access is not Access.LOCAL:
                     self.found(
                         _origin(listener, where, [*sources, *([content] if content else [])]), listener
                     )
@@ -257,7 +256,7 @@ class Following:
         return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
 
     def found(self, where: str, listener: Listener) -> None:
-        key = (str(listener), listener.verdict.value, listener.reach.value)
+        key = (str(listener), listener.access.value, listener.binding.value)
         if key not in self.findings and len(self.findings) < 200:
             self.findings[key] = (where, listener)
 
@@ -291,17 +290,11 @@ class Following:
             name in ("socat", "nc", "ncat", "netcat") and "LISTEN" not in " ".join(argv).upper()
         )
         if opens and forwarders.concerns_socket(" ".join(argv)):
-            for listener in exposure(
-                ["dockerd", "-H", "fd://"], socket_streams=[setting.value for setting in streams]
-            ).listeners:
-                if listener.kind == "tcp":
-                    reason = (
-                        f"{name} passes whoever connects on to Docker's socket, so whoever connects is root"
-                    )
-                    self.found(
-                        _origin(listener, where, sockets),
-                        replace(listener, verdict=Verdict.UNAUTHENTICATED, reason=reason),
-                    )
+            reason = f"{name} passes whoever connects on to Docker's socket, so whoever connects is root"
+            for stream in (setting.value.strip() for setting in streams):
+                if not stream.startswith(("/", "@", "%")):
+                    listener = TcpAddress.of_stream(stream).listener(Access.UNAUTHENTICATED, reason)
+                    self.found(_origin(listener, where, sockets), listener)
             return
         if where:  # what comes with a package starts nothing else
             shell = Shell(

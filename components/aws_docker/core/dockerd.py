@@ -1,100 +1,24 @@
-"""Decides what a dockerd exposes, from its flags and configuration file, and what daemon.json says on our hosts. Pure.
+"""Decides what a dockerd exposes, from its flags and configuration file. Pure.
 
 The policy pack and the audit judge other people's daemons here, and the component its own. Reading flags out of
 user-data or off a machine is for the callers. How dockerd reads its flags and its file is taken from moby (20.10.24 and
 29.7.2: cmd/dockerd, later daemon/command; daemon/config; opts/hosts.go) and was tried on both.
 """
 
-import difflib
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
-from .errors import InvalidInput
+from .dockerd_options import FILE_OPTIONS, FLAG_OPTIONS, ONLY_REPORT, OTHER_OPTIONS, PROGRAMS, SHORT_FLAGS
 
 DEFAULT_CONFIG_FILE: Final = "/etc/docker/daemon.json"
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 
-
-# --- What dockerd knows --------------------------------------------------------------------------------------------
-
-# The options of dockerd 20.10 to 29 that a file may hold, by the kind of their value.
-_FILE_OPTIONS: Final[Mapping[str, str]] = {
-    name: kind
-    for kind, names in {
-        "true or false": "allow-direct-routing cri-containerd debug experimental icc init ip-forward "
-        "ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore no-new-privileges raw-logs "
-        "rootless selinux-enabled tls tlsverify userland-proxy",
-        "a whole number": "cpu-rt-period cpu-rt-runtime default-stop-timeout max-concurrent-downloads "
-        "max-concurrent-uploads max-download-attempts mtu network-control-plane-mtu "
-        "network-diagnostic-port oom-score-adjust shutdown-timeout",
-        "a string": "api-cors-header bip bip6 bridge bridge-accept-fwmark cgroup-parent containerd "
-        "containerd-namespace containerd-plugins-namespace data-root default-cgroupns-mode "
-        "default-gateway default-gateway-v6 default-ipc-mode default-runtime default-shm-size "
-        "exec-root firewall-backend fixed-cidr fixed-cidr-v6 group host-gateway-ip http-proxy "
-        "https-proxy init-path ip log-driver log-format log-level metrics-addr min-api-version "
-        "no-proxy pidfile seccomp-profile storage-driver swarm-default-advertise-addr tlscacert "
-        "tlscert tlskey userland-proxy-path userns-remap",
-        "a list of strings": "allow-nondistributable-artifacts authorization-plugins cdi-spec-dirs dns dns-opts "
-        "dns-search exec-opts host-gateway-ips hosts insecure-registries labels node-generic-resources "
-        "registry-mirrors storage-opts",
-        "a list of maps": "default-address-pools",
-        "a map": "builder default-network-opts default-ulimits features log-opts nri-opts proxies runtimes",
-    }.items()
-    for name in names.split()
-}
-
-# Flags whose name differs from the option's in the file.
-_FLAG_OPTIONS: Final = {
-    "add-runtime": "runtimes",
-    "authorization-plugin": "authorization-plugins",
-    "cdi-spec-dir": "cdi-spec-dirs",
-    "default-address-pool": "default-address-pools",
-    "default-network-opt": "default-network-opts",
-    "default-ulimit": "default-ulimits",
-    "dns-opt": "dns-opts",
-    "exec-opt": "exec-opts",
-    "feature": "features",
-    "host": "hosts",
-    "insecure-registry": "insecure-registries",
-    "label": "labels",
-    "log-opt": "log-opts",
-    "node-generic-resource": "node-generic-resources",
-    "registry-mirror": "registry-mirrors",
-    "storage-opt": "storage-opts",
-}
-# What a file on our hosts cannot hold: flags without an option, and options that are gone since 20.10.
-_OTHER_OPTIONS: Final = {
-    "cluster-advertise": "a string",
-    "cluster-store": "a string",
-    "cluster-store-opt": "a string",
-    "cluster-store-opts": "a map",
-    "config-file": "a string",
-    "deprecated-key-path": "a string",
-    "graph": "a string",
-    "restart": "true or false",
-}
-_ONLY_REPORT: Final = frozenset({"help", "validate", "version"})
-_SHORT_FLAGS: Final = {
-    "D": "debug",
-    "G": "group",
-    "H": "host",
-    "b": "bridge",
-    "g": "graph",
-    "h": "help",
-    "l": "log-level",
-    "p": "pidfile",
-    "r": "restart",
-    "s": "storage-driver",
-    "v": "version",
-}
-_PROGRAMS: Final = frozenset({"dockerd", "dockerd-ce", "dockerd-entrypoint.sh", "dockerd-rootless.sh"})
 # dockerd flattens every other map in the file, so what stands inside counts as if it stood outside.
-_KEPT_MAPS: Final = frozenset(name for name, kind in _FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
+_KEPT_MAPS: Final = frozenset(name for name, kind in FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
 
 _VARIABLE: Final = re.compile(r"[$`]")  # what a shell or systemd puts in
 
@@ -103,10 +27,7 @@ _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
-# --- Verdicts ------------------------------------------------------------------------------------------------------
-
-
-class Verdict(StrEnum):
+class Access(StrEnum):
     """What a listener asks of whoever connects; from the safest to the most open."""
 
     LOCAL = "local"
@@ -123,7 +44,7 @@ class Verdict(StrEnum):
     """Nothing, in clear text: whoever connects is root."""
 
 
-class Reach(StrEnum):
+class Binding(StrEnum):
     """From where packets can come to a listener."""
 
     MACHINE = "this machine"
@@ -142,15 +63,15 @@ class Listener:
     address: str
     """The path of a socket, or the address or host name; as it is written."""
     port: int | None
-    verdict: Verdict
-    reach: Reach
+    access: Access
+    binding: Binding
     reason: str
-    """A sentence: why the verdict is as it is."""
+    """A sentence: why the access is as it is."""
 
     @property
     def safe(self) -> bool:
         """Whether nobody gets in without the machine's or the CA's leave."""
-        return self.verdict in (Verdict.LOCAL, Verdict.MUTUAL_TLS)
+        return self.access in (Access.LOCAL, Access.MUTUAL_TLS)
 
     def __str__(self) -> str:
         if self.kind != "tcp":
@@ -160,7 +81,7 @@ class Listener:
 
 
 @dataclass(frozen=True, slots=True)
-class Exposure:
+class DaemonExposure:
     """What a dockerd started like this exposes."""
 
     listeners: tuple[Listener, ...]
@@ -183,10 +104,10 @@ class Exposure:
         return not self.unread and all(listener.safe for listener in self.listeners)
 
     @property
-    def worst(self) -> Verdict:
+    def worst(self) -> Access:
         """The most open verdict among the listeners."""
-        order = list(Verdict)
-        return max((listener.verdict for listener in self.listeners), key=order.index, default=Verdict.LOCAL)
+        order = list(Access)
+        return max((listener.access for listener in self.listeners), key=order.index, default=Access.LOCAL)
 
 
 # --- Judging -------------------------------------------------------------------------------------------------------
@@ -197,7 +118,7 @@ def exposure(
     daemon_json: Mapping[str, Any] | None = None,
     *,
     socket_streams: Sequence[str] = (),
-) -> Exposure:
+) -> DaemonExposure:
     """What dockerd exposes when started with these arguments.
 
     `argv` is its command line split into words, with or without the program's own name. `daemon_json` is what stands
@@ -229,7 +150,7 @@ def exposure(
         listeners += found
         if problem:
             refusals.append(problem)
-    return Exposure(tuple(listeners), tuple(refusals), tuple(unread), tuple(_notes(flags, file)))
+    return DaemonExposure(tuple(listeners), tuple(refusals), tuple(unread), tuple(_notes(flags, file)))
 
 
 def config_file(argv: Sequence[str]) -> str:
@@ -256,7 +177,7 @@ class _Flags(NamedTuple):
 
 
 def _flag_kind(name: str) -> str | None:
-    return _OTHER_OPTIONS.get(name) or _FILE_OPTIONS.get(_FLAG_OPTIONS.get(name, name))
+    return OTHER_OPTIONS.get(name) or FILE_OPTIONS.get(FLAG_OPTIONS.get(name, name))
 
 
 def _read_flags(argv: Sequence[str]) -> _Flags:
@@ -264,7 +185,7 @@ def _read_flags(argv: Sequence[str]) -> _Flags:
     words = [_unquoted(word) for word in argv]
     if words and not words[0].startswith("-"):
         # A program stands first: dockerd, or what starts it (sudo, env, exec). A later "dockerd" is some flag's value.
-        named = (at for at, word in enumerate(words) if word.rsplit("/", 1)[-1] in _PROGRAMS)
+        named = (at for at, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS)
         words = words[next(named, -1) + 1 :]
     flags = _Flags({}, [], [])
     values = cast(dict[str, list[str]], flags.values)
@@ -272,7 +193,7 @@ def _read_flags(argv: Sequence[str]) -> _Flags:
 
     def take(name: str, given: str | None) -> None:
         kind = _flag_kind(name)
-        if name in _ONLY_REPORT:
+        if name in ONLY_REPORT:
             flags.refusals.append(f"--{name} only prints and exits")
             return
         if kind is None:
@@ -306,14 +227,14 @@ def _read_flags(argv: Sequence[str]) -> _Flags:
         elif word.startswith("-") and len(word) > 1:
             cluster = word[1:]
             while cluster:
-                name, cluster = _SHORT_FLAGS.get(cluster[0]), cluster[1:]
+                name, cluster = SHORT_FLAGS.get(cluster[0]), cluster[1:]
                 if name is None:
                     flags.refusals.append(f"dockerd knows no flag in {word}")
                     break
                 if cluster.startswith("="):
                     take(name, cluster[1:])
                     break
-                if name in _ONLY_REPORT or _flag_kind(name) == "true or false":
+                if name in ONLY_REPORT or _flag_kind(name) == "true or false":
                     take(name, None)
                 else:
                     take(name, cluster or None)
@@ -352,9 +273,7 @@ def _hosts(value: Any) -> list[str]:
 def _file_refusals(file: Mapping[str, Any], flags: _Flags) -> list[str]:
     refusals: list[str] = []
     for key, value in file.items():
-        kind = _FILE_OPTIONS.get(key) or (
-            "a string" if key in _OTHER_OPTIONS or key in _FLAG_OPTIONS else None
-        )
+        kind = FILE_OPTIONS.get(key) or ("a string" if key in OTHER_OPTIONS or key in FLAG_OPTIONS else None)
         if kind is None:
             refusals.append(f"dockerd knows no option {key!r}")
         elif key in ("tls", "tlsverify") and not isinstance(value, bool | None):
@@ -362,14 +281,14 @@ def _file_refusals(file: Mapping[str, Any], flags: _Flags) -> list[str]:
         elif key == "hosts" and value is not None and not _is_list(value):
             refusals.append("the option 'hosts' must be a list of strings")
     for flag in flags.values:
-        option = _FLAG_OPTIONS.get(flag, flag)
+        option = FLAG_OPTIONS.get(flag, flag)
         if option in file and option != "runtimes":
             refusals.append(f"{option!r} stands both on the command line and in the configuration file")
     return refusals
 
 
 class _Tls(NamedTuple):
-    verdict: Verdict
+    access: Access
     reason: str
     without_address: bool = False
     """Whether dockerd without any address then listens on loopback instead of its socket."""
@@ -400,14 +319,14 @@ def _tls(flags: _Flags, file: Mapping[str, Any]) -> _Tls:
             reason = "TLS is switched off, so whoever connects is root"
         else:
             reason = "nothing asks for TLS, so whoever connects is root"
-        return _Tls(Verdict.UNAUTHENTICATED, reason)
+        return _Tls(Access.UNAUTHENTICATED, reason)
 
     refusal = None
     if not on_flags and not (file.get("tlscert") and file.get("tlskey")):
         refusal = "TLS is on in the configuration file, which does not name both tlscert and tlskey"
     if verify is not True:
         reason = "tlsverify is false, which turns TLS on but asks no client for a certificate: whoever connects is root"
-        return _Tls(Verdict.NO_CLIENT_CHECK, reason, without_address, refusal)
+        return _Tls(Access.NO_CLIENT_CHECK, reason, without_address, refusal)
     # Flags for certificates count only where a flag turns TLS on; then the default is a file that must exist.
     on_command_line = (
         (flags.option("tlscacert") if "tlscacert" in flags.values else "~/.docker/ca.pem")
@@ -419,9 +338,9 @@ def _tls(flags: _Flags, file: Mapping[str, Any]) -> _Tls:
             "client certificates are checked, but no tlscacert is in force, so any that the operating system's "
             "authorities signed are accepted"
         )
-        return _Tls(Verdict.PUBLIC_AUTHORITIES, reason, without_address, refusal)
+        return _Tls(Access.PUBLIC_AUTHORITIES, reason, without_address, refusal)
     reason = "clients need a certificate that tlscacert signed"
-    return _Tls(Verdict.MUTUAL_TLS, reason, without_address, refusal)
+    return _Tls(Access.MUTUAL_TLS, reason, without_address, refusal)
 
 
 def _first(*values: Any) -> Any:
@@ -433,8 +352,8 @@ def _listen(spec: str, tls: _Tls, socket_streams: Sequence[str]) -> tuple[list[L
     kind, separator, rest = spec.partition("://")
     if _VARIABLE.search(kind) and (separator or _VARIABLE.match(kind)):
         reason = f"{spec} cannot be read here: it may be a TCP listener, where {tls.reason}"
-        verdict = tls.verdict if tls.verdict is Verdict.MUTUAL_TLS else Verdict.UNREADABLE
-        return [Listener("unknown", spec, None, verdict, Reach.UNKNOWN, reason)], None
+        access = tls.access if tls.access is Access.MUTUAL_TLS else Access.UNREADABLE
+        return [Listener("unknown", spec, None, access, Binding.UNKNOWN, reason)], None
     problem = None
     if not separator:
         kind, rest = "tcp", spec
@@ -449,17 +368,19 @@ def _listen(spec: str, tls: _Tls, socket_streams: Sequence[str]) -> tuple[list[L
         found = [_stream(stream, tls) for stream in socket_streams] or [_unix("fd", rest)]
         return found, problem
     if kind == "tcp":
-        listener, wrong = _tcp(rest, tls)
-        return [listener], problem or (f"dockerd takes no address such as {spec}: {wrong}" if wrong else None)
+        address = TcpAddress.parse(rest)
+        if address.problem and not problem:
+            problem = f"dockerd takes no address such as {spec}: {address.problem}"
+        return [address.listener(tls.access, tls.reason)], problem
     return [], f"dockerd takes no address such as {spec}: the scheme must be unix, fd or tcp"
 
 
 def _unix(kind: str, path: str) -> Listener:
     if path.startswith("@"):
         reason = "an abstract socket has no owner and no permissions, so every process of the machine is root"
-        return Listener(kind, path, None, Verdict.UNAUTHENTICATED, Reach.MACHINE, reason)
+        return Listener(kind, path, None, Access.UNAUTHENTICATED, Binding.MACHINE, reason)
     reason = "a Unix socket is reached on the machine only, with the file's permissions"
-    return Listener(kind, path, None, Verdict.LOCAL, Reach.MACHINE, reason)
+    return Listener(kind, path, None, Access.LOCAL, Binding.MACHINE, reason)
 
 
 def _stream(stream: str, tls: _Tls) -> Listener:
@@ -467,44 +388,66 @@ def _stream(stream: str, tls: _Tls) -> Listener:
     stream = stream.strip()
     if stream.startswith(("/", "@", "%")):
         return _unix("fd", stream)
-    if re.fullmatch(r"\d{1,5}", stream, re.A):
-        return Listener("tcp", "::", int(stream), tls.verdict, Reach.EVERY_ADDRESS, tls.reason)
-    return _tcp(stream, tls)[0]
+    return TcpAddress.of_stream(stream).listener(tls.access, tls.reason)
 
 
-def _tcp(rest: str, tls: _Tls) -> tuple[Listener, str | None]:
-    authority, path = re.fullmatch(r"([^/?#]*)(.*)", rest, re.S).groups()  # pyright: ignore[reportOptionalMemberAccess]
-    authority = authority.rpartition("@")[2]
-    bracketed = re.fullmatch(r"\[(.*)\](?::(.*))?", authority)
-    if bracketed:
-        host, port = bracketed[1], bracketed[2] or ""
-    else:
-        host, separator, port = authority.rpartition(":")
-        if not separator:
-            host, port = authority, ""
-    wrong = "it must not have a path" if path.startswith("/") else None
-    number: int | None = 2375  # the default even where TLS is on
-    if port:
-        number = int(port) if re.fullmatch(r"\d{1,5}", port, re.A) else None
-        if not _VARIABLE.search(port) and (number is None or number > 65_535):
-            wrong = f"{port} is not a port"
-    host = host or "localhost"
-    return Listener("tcp", host, number, tls.verdict, _reach(host), tls.reason), wrong
+class TcpAddress(NamedTuple):
+    """An address that a daemon is told to listen on."""
+
+    host: str
+    """As it is written; `localhost` where none is."""
+    port: int | None
+    """None where it cannot be told; 2375 where none is written, also with TLS."""
+    binding: "Binding"
+    problem: str | None = None
+    """Why dockerd would not take it, a predicate."""
+
+    @classmethod
+    def parse(cls, text: str) -> "TcpAddress":
+        """What stands after `tcp://`, as dockerd reads it (moby opts.ParseTCPAddr)."""
+        authority, path = re.fullmatch(r"([^/?#]*)(.*)", text, re.S).groups()  # pyright: ignore[reportOptionalMemberAccess]
+        authority = authority.rpartition("@")[2]
+        bracketed = re.fullmatch(r"\[(.*)\](?::(.*))?", authority)
+        if bracketed:
+            host, port = bracketed[1], bracketed[2] or ""
+        else:
+            host, separator, port = authority.rpartition(":")
+            if not separator:
+                host, port = authority, ""
+        problem = "it must not have a path" if path.startswith("/") else None
+        number: int | None = 2375
+        if port:
+            number = int(port) if re.fullmatch(r"\d{1,5}", port, re.A) else None
+            if not _VARIABLE.search(port) and (number is None or number > 65_535):
+                problem = f"{port} is not a port"
+        host = host or "localhost"
+        return cls(host, number, _binding(host), problem)
+
+    @classmethod
+    def of_stream(cls, stream: str) -> "TcpAddress":
+        """The address of a ListenStream that is no path (systemd.socket(5)): a port alone is every address."""
+        if re.fullmatch(r"\d{1,5}", stream, re.A):
+            return cls("::", int(stream), Binding.EVERY_ADDRESS)
+        return cls.parse(stream)
+
+    def listener(self, access: "Access", reason: str) -> "Listener":
+        """A listener there."""
+        return Listener("tcp", self.host, self.port, access, self.binding, reason)
 
 
-def _reach(host: str) -> Reach:
+def _binding(host: str) -> Binding:
     if host == "localhost":
-        return Reach.LOOPBACK
+        return Binding.LOOPBACK
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         # The system's resolver reads "0", "0x0" and "00.0.0.0" as 0.0.0.0, and Go may ask it.
-        return Reach.EVERY_ADDRESS if "0" in host and not host.strip("0xX.") else Reach.UNKNOWN
+        return Binding.EVERY_ADDRESS if "0" in host and not host.strip("0xX.") else Binding.UNKNOWN
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
     if address.is_unspecified:
-        return Reach.EVERY_ADDRESS  # Go listens on IPv6 too when asked for 0.0.0.0 (tried)
-    return Reach.LOOPBACK if address.is_loopback else Reach.ADDRESS
+        return Binding.EVERY_ADDRESS  # Go listens on IPv6 too when asked for 0.0.0.0 (tried)
+    return Binding.LOOPBACK if address.is_loopback else Binding.ADDRESS
 
 
 def _notes(flags: _Flags, file: Mapping[str, Any]) -> list[str]:
@@ -528,173 +471,5 @@ def _notes(flags: _Flags, file: Mapping[str, Any]) -> list[str]:
     return notes
 
 
-# --- daemon.json on our hosts --------------------------------------------------------------------------------------
-
-
-class Default(NamedTuple):
-    """A hardened default of daemon.json."""
-
-    value: Any
-    why: str
-
-
-DAEMON_DEFAULTS: Final[Mapping[str, Default]] = {
-    "log-driver": Default(
-        "json-file",
-        "Docker's own default, said because log-opts go with it: docker-py's `containers.run()` returns no output with "
-        "the driver `local`.",
-    ),
-    "log-opts": Default(
-        {"max-size": "10m", "max-file": "3"},
-        "At most 30 MB of logs a container: unbounded, they fill the disk (CIS 2.13). Strings, as dockerd wants.",
-    ),
-    "live-restore": Default(
-        True, "Containers keep running while dockerd restarts, which a renewed certificate needs (CIS 2.15)."
-    ),
-    "no-new-privileges": Default(
-        True, "No process in a container gains privileges by a setuid program, sudo included (CIS 2.14)."
-    ),
-    "icc": Default(
-        False,
-        "Containers on the default bridge do not reach each other; those on a network of their own do (CIS 2.2).",
-    ),
-    "userland-proxy": Default(
-        False, "Published ports are forwarded packets, not a root process for each port (CIS 2.16)."
-    ),
-    "default-ulimits": Default(
-        {"nofile": {"Name": "nofile", "Soft": 32768, "Hard": 65536}},
-        "What Amazon Linux starts Docker with, on every system: without it some containers get a limit of a billion "
-        "files and allocate memory for each (CIS 2.8).",
-    ),
-}
-"""Hardened defaults and why (numbers: CIS Docker Benchmark 1.6). Every engine from 20.10 on knows each of them."""
-
-_LISTENERS: Final = "leave it out: listeners and TLS follow from the trusted sources"
-_UNITS: Final = "leave it out: the host's own units rely on the default"
-_ISOLATION: Final = "leave it out: Docker's rules keep containers apart, and icc needs them"
-_NEVER: Final[Mapping[str, str]] = {
-    "api-cors-header": "leave it out: it lets web pages use the Docker API",
-    "containerd": _UNITS,
-    "cri-containerd": "leave it out: it opens containerd to Kubernetes",
-    "data-root": "leave it out: the data volume is mounted at /var/lib/docker",
-    "exec-root": _UNITS,
-    "network-diagnostic-port": "leave it out: it listens without any check",
-    "pidfile": _UNITS,
-    "rootless": _UNITS,
-}
-_ONLY: Final[Mapping[str, tuple[tuple[Any, ...], str]]] = {
-    "iptables": ((True,), _ISOLATION),
-    "ip6tables": ((True,), _ISOLATION),
-    "group": (
-        ("docker", "root"),
-        "leave it out: members of the socket's group are root; add people to the group docker",
-    ),
-}
-
-
-def daemon_configuration(
-    options: Mapping[str, Any] | None, *, bip: str, pools: Sequence[Mapping[str, str | int]]
-) -> dict[str, Any]:
-    """daemon.json: the hardened defaults and Docker's networks, with the caller's options over them.
-
-    A map such as `log-opts` is merged key by key; another `log-driver` starts without our `log-opts`, which it would
-    not know; None leaves an option to dockerd. Raises InvalidInput as `check_daemon_options` does.
-    """
-    check_daemon_options(options)
-    given = cast(dict[str, Any], _whole_numbers(options or {}))
-    merged: dict[str, Any] = {name: deepcopy(default.value) for name, default in DAEMON_DEFAULTS.items()}
-    merged |= {"bip": bip, "default-address-pools": [dict(pool) for pool in pools]}
-    if given.get("log-driver", merged["log-driver"]) != merged["log-driver"]:
-        del merged["log-opts"]
-    if given.get("bridge"):
-        del merged["bip"]  # dockerd takes only one of the two
-    for name, value in given.items():
-        if isinstance(value, dict) and isinstance(merged.get(name), dict):
-            value = {**merged[name], **cast(dict[str, Any], value)}
-        merged[name] = value
-    return {name: value for name, value in merged.items() if value is not None}
-
-
-def check_daemon_options(options: Any) -> None:
-    """Raises InvalidInput for options that would undo the guarantee, or that dockerd would refuse to start with."""
-    if options is None:
-        return
-    if not isinstance(options, Mapping):
-        raise InvalidInput("daemon_options", options, "give a map of dockerd's options", "is not a map")
-    for key, value in cast(Mapping[Any, Any], options).items():
-        _check_option(key, value)
-
-
-def _check_option(key: Any, value: Any) -> None:
-    argument = f"daemon_options.{key}"
-    # In small letters: Go reads the file's names in any case.
-    name = str(key).strip().lower()
-    if name in ("host", "hosts") or name.startswith("tls"):
-        raise InvalidInput(argument, value, _LISTENERS)
-    if name in _NEVER:
-        raise InvalidInput(argument, value, _NEVER[name])
-    kind = _FILE_OPTIONS.get(key)
-    if kind is None:
-        near = difflib.get_close_matches(name, _FILE_OPTIONS, 1)
-        mend = f"did you mean {near[0]!r}?" if near else "dockerd would refuse to start: leave it out"
-        # The value may hold a secret, and is not shown.
-        raise InvalidInput("daemon_options", key, mend, "is not an option of dockerd")
-    if value is None:
-        return
-    _check_kind(argument, kind, value)
-    if key in _ONLY and value not in _ONLY[key][0]:
-        raise InvalidInput(argument, value, _ONLY[key][1])
-    if key == "metrics-addr":
-        listener = _tcp(value, _Tls(Verdict.UNAUTHENTICATED, ""))[0]
-        if listener.reach is not Reach.LOOPBACK or listener.port in (None, 2375, 2376):
-            mend = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
-            raise InvalidInput(argument, value, mend)
-    if key == "log-opts":
-        for option, text in cast(Mapping[str, Any], value).items():
-            if not isinstance(text, str):
-                whole = isinstance(text, float) and text.is_integer()
-                plain = str(int(text) if whole else text).lower()
-                raise InvalidInput(f"{argument}.{option}", text, f"write '{plain}'", "is not a string")
-    if key == "proxies":
-        for option, text in cast(Mapping[str, Any], value).items():
-            # The value may hold a password, and is not shown.
-            if option not in ("http-proxy", "https-proxy", "no-proxy"):
-                raise InvalidInput(
-                    argument, option, "write http-proxy, https-proxy or no-proxy", "is not an option"
-                )
-            _check_kind(f"{argument}.{option}", "a string", text)
-
-
-def _check_kind(argument: str, kind: str, value: Any) -> None:
-    match kind:
-        case "true or false":
-            fits = isinstance(value, bool)
-        case "a whole number":
-            fits = not isinstance(value, bool) and (
-                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-            )
-        case "a string":
-            fits = isinstance(value, str)
-        case "a map":
-            fits = isinstance(value, Mapping)
-        case "a list of maps":
-            fits = _is_list(value) and all(isinstance(each, Mapping) for each in cast(Sequence[Any], value))
-        case _:
-            fits = _is_list(value) and all(isinstance(each, str) for each in cast(Sequence[Any], value))
-    if not fits:
-        raise InvalidInput(argument, value, f"dockerd wants {kind}", f"is not {kind}")
-
-
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
-
-
-def _whole_numbers(value: Any) -> Any:
-    # Numbers come as floats across Pulumi's plugin boundary, and dockerd refuses 3.0 where it wants 3.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {key: _whole_numbers(each) for key, each in cast(Mapping[str, Any], value).items()}
-    if _is_list(value):
-        return [_whole_numbers(each) for each in cast(Sequence[Any], value)]
-    return value

@@ -12,11 +12,12 @@ from typing import Any, NotRequired, TypedDict, TypeVar, cast
 
 import pulumi
 
-from ..core.dockerd import check_daemon_options, daemon_configuration
 from ..core.errors import InvalidInput
-from ..core.networks import container_address_pools, trusted_networks
+from ..core.trust import trusted_networks
 from . import userdata
 from .certificates import LEAST_SIZES, KeyAlgorithm
+from .container_networks import container_address_pools
+from .daemon_json import check_daemon_options, daemon_configuration
 
 
 class OperatingSystem(str, Enum):

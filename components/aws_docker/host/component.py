@@ -11,13 +11,14 @@ from typing import Any, Optional, cast
 import pulumi
 import pulumi_aws as aws
 
-from ..core.dockerd import daemon_configuration
 from ..core.errors import InvalidInput
-from ..core.networks import container_address_pools, trusted_networks
+from ..core.trust import trusted_networks
 from . import arguments, certificates, userdata
 from . import security_group as firewall
 from .arguments import DockerHostArgs, KeyDelivery, OperatingSystem
 from .certificates import KeyAlgorithm
+from .container_networks import container_address_pools
+from .daemon_json import daemon_configuration
 
 _ARM64 = {"amazon-linux-2023": "arm64", "ubuntu-24.04": "arm64", "debian-12": "arm64", "debian-13": "arm64"}
 _X86_64 = {"amazon-linux-2023": "x86_64", "ubuntu-24.04": "amd64", "debian-12": "amd64", "debian-13": "amd64"}

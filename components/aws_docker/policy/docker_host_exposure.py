@@ -18,8 +18,8 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from ..core.dockerd import Listener, Reach, Verdict
-from ..core.networks import too_wide
+from ..core.dockerd import Access, Binding, Listener
+from ..core.trust import too_wide
 from .findings import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings, settings, violation
 from .hosts import documents
 from .judging import network_findings
@@ -83,8 +83,8 @@ def _host(host: Host, index: Index, configured: Settings) -> Iterator[Finding]:
     """Who reaches the listeners of one machine."""
     for listener in _listeners(host):
         port = listener.port or 0
-        trusted = configured.trusted if listener.verdict is Verdict.MUTUAL_TLS else NOBODY
-        says = f"the Docker API is served on TCP {port} ({listener.verdict.value})"
+        trusted = configured.trusted if listener.access is Access.MUTUAL_TLS else NOBODY
+        says = f"the Docker API is served on TCP {port} ({listener.access.value})"
         for group in host.groups:
             for resource, rule in group.rules:
                 resolved, _ = index.with_entries(resource, rule)
@@ -105,7 +105,7 @@ def _listeners(host: Host) -> Iterator[Listener]:
         for _, judged in documents(machine):
             for found in judged.listeners:
                 listener = found.listener
-                if listener.kind == "tcp" and listener.port and listener.reach is not Reach.LOOPBACK:
+                if listener.kind == "tcp" and listener.port and listener.binding is not Binding.LOOPBACK:
                     yield listener
 
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
-from ..core.networks import EMPTY, AddressSet, too_wide
+from ..core.addresses import EMPTY, AddressSet
+from ..core.trust import too_wide
 from .reading.values import Doubt
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from ..boot import BootJudgement, judge
 from ..boot.formats.documents import read
-from ..core.dockerd import Listener, Verdict
+from ..core.dockerd import Access, Listener
 from .findings import Certainty, Finding, doubtful, violation
 from .reading.facts import Facts, Machine, UserData
 
@@ -127,11 +127,11 @@ def _lacking(machine: Machine) -> list[Finding]:
 
 def _listener(place: str, listener: Listener) -> Finding:
     at = "a port that cannot be read" if listener.port is None else f"port {listener.port}"
-    if listener.verdict is Verdict.UNREADABLE:
+    if listener.access is Access.UNREADABLE:
         return Finding(Certainty.UNREADABLE, f"{place}: dockerd may listen on {at}: {listener.reason}")
-    what = f"TCP {at}, on {listener.reach.value}" if listener.kind == "tcp" else f"a {listener.kind} socket"
+    what = f"TCP {at}, on {listener.binding.value}" if listener.kind == "tcp" else f"a {listener.kind} socket"
     return violation(
-        f"{place}: the Docker API is served on {what}, to whoever connects ({listener.verdict.value}): "
+        f"{place}: the Docker API is served on {what}, to whoever connects ({listener.access.value}): "
         f"{listener.reason}. Start dockerd with --tlsverify, --tlscacert, --tlscert and --tlskey, or with its Unix "
         "socket alone"
     )

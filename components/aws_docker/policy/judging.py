@@ -6,7 +6,8 @@ Whether a start-up document opens a listener is for `boot`; what is made of the 
 from collections.abc import Iterator
 from typing import Final
 
-from ..core.networks import SELF, AddressSet, acl_admits, admits
+from ..core.addresses import AddressSet
+from ..core.networks import SELF, acl_admits, admits
 from .findings import NOBODY, Finding, Trusted, doubtful, shown, violation
 from .reading.facts import AclItem, Facts, Forward, Ingress
 

@@ -8,7 +8,8 @@ from typing import Any, Final, cast
 
 from pulumi_policy import ResourceValidationArgs
 
-from ..core.networks import AddressSet, tcp_ports
+from ..core.addresses import AddressSet
+from ..core.networks import tcp_ports
 from .findings import settings
 from .reading.table import kind
 from .reading.values import Unknown, Value

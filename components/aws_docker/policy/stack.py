@@ -10,7 +10,7 @@ from typing import Final
 
 from pulumi_policy import PolicyResource
 
-from ..core.networks import AddressSet, union
+from ..core.addresses import AddressSet, union
 from .reading.facts import Facts, Ingress
 from .reading.table import MACHINES, read
 from .reading.table import short_form as short

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
-from ...core.dockerd import Listener, Reach, Verdict, exposure
+from ...core.dockerd import Access, Binding, Listener, TcpAddress, exposure
 from ..machine.state import names
 
 _EVERYWHERE: Final = "0.0.0.0"  # noqa: S104 - an address that is read about
@@ -18,12 +18,11 @@ _SOCKET = re.compile(r"docker(?:-\w+)?\.sock|/docker/[\w.-]*\.sock")
 _DAEMON_PORT = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\]):237[56]")
 
 
-def tcp(host: str, port: int | None, verdict: Verdict, reason: str) -> Listener:
+def tcp(host: str, port: int | None, access: Access, reason: str) -> Listener:
     """A listener of something in front of the daemon, where dockerd would have it for the same address."""
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
-    listener = exposure(["dockerd", "-H", f"tcp://{host}:{0 if port is None else port}"]).listeners[0]
-    return replace(listener, port=port, verdict=verdict, reason=reason)
+    return TcpAddress.parse(f"{host}:0")._replace(port=port).listener(access, reason)
 
 
 def concerns_socket(text: str) -> bool:
@@ -55,9 +54,9 @@ def program(name: str, argv: Sequence[str]) -> Iterator[Listener]:
             pass
 
 
-def _plain(what: str) -> tuple[Verdict, str]:
+def _plain(what: str) -> tuple[Access, str]:
     return (
-        Verdict.UNAUTHENTICATED,
+        Access.UNAUTHENTICATED,
         f"{what} passes whoever connects on to Docker's socket, so whoever connects is root",
     )
 
@@ -77,20 +76,20 @@ def _socat(argv: Sequence[str]) -> Iterator[Listener]:
         for option in address.split(",")[1:]:
             key, _, value = option.lower().partition("=")
             options[key] = value
-        verdict, reason = _plain("socat")
+        access, reason = _plain("socat")
         if found[1].lower() in ("openssl", "ssl"):
             if options.get("verify", "1") == "0":
-                verdict = Verdict.NO_CLIENT_CHECK
+                access = Access.NO_CLIENT_CHECK
                 reason = "socat asks no client for a certificate (verify=0): whoever connects is root"
             elif "cafile" in options or "ca" in options or "capath" in options:
-                verdict, reason = (
-                    Verdict.MUTUAL_TLS,
+                access, reason = (
+                    Access.MUTUAL_TLS,
                     "socat asks clients for a certificate that its cafile signed",
                 )
             else:
-                verdict = Verdict.PUBLIC_AUTHORITIES
+                access = Access.PUBLIC_AUTHORITIES
                 reason = "socat checks client certificates without a cafile of its own"
-        yield tcp(options.get("bind", "") or _EVERYWHERE, _number(found[2]), verdict, reason)
+        yield tcp(options.get("bind", "") or _EVERYWHERE, _number(found[2]), access, reason)
 
 
 def _netcat(argv: Sequence[str]) -> Iterator[Listener]:
@@ -112,10 +111,10 @@ def _ssh(argv: Sequence[str]) -> Iterator[Listener]:
         found = re.match(r"(?:(\[[^\]]*\]|[^:\[\]]*):)?(\d{1,5}):(/.*|[^:]*:237[56])$", forward, re.A)
         if found and (concerns_socket(found[3]) or _DAEMON_PORT.search(found[3])):
             host = (found[1] or "localhost").replace("*", _EVERYWHERE)
-            verdict, reason = _plain("ssh")
-            listener = tcp(host, _number(found[2]), verdict, reason)
+            access, reason = _plain("ssh")
+            listener = tcp(host, _number(found[2]), access, reason)
             # What -R opens is on the other machine.
-            yield replace(listener, reach=Reach.UNKNOWN) if flag[1] == "R" else listener
+            yield replace(listener, binding=Binding.UNKNOWN) if flag[1] == "R" else listener
 
 
 def _number(text: str) -> int | None:
@@ -138,10 +137,10 @@ def web_server(text: str) -> Iterator[Listener]:
             host, port = port, "80"
         if port.startswith("/") or host.startswith("unix"):
             continue
-        verdict, reason = _plain("a proxy")
+        access, reason = _plain("a proxy")
         if checks:
-            verdict, reason = Verdict.MUTUAL_TLS, "the proxy asks clients for a certificate"
-        yield tcp(host.replace("*", _EVERYWHERE) or _EVERYWHERE, _number(port), verdict, reason)
+            access, reason = Access.MUTUAL_TLS, "the proxy asks clients for a certificate"
+        yield tcp(host.replace("*", _EVERYWHERE) or _EVERYWHERE, _number(port), access, reason)
 
 
 def containerd(text: str) -> Iterator[Listener]:
@@ -156,13 +155,13 @@ def containerd(text: str) -> Iterator[Listener]:
         return
     host, _, port = options["tcp_address"].rpartition(":")
     if "tcp_tls_ca" in options:
-        verdict, reason = (
-            Verdict.MUTUAL_TLS,
+        access, reason = (
+            Access.MUTUAL_TLS,
             "containerd asks clients for a certificate that its tcp_tls_ca signed",
         )
     else:
-        verdict, reason = Verdict.UNAUTHENTICATED, "containerd checks nobody, so whoever connects is root"
-    yield tcp(host or _EVERYWHERE, _number(port), verdict, reason)
+        access, reason = Access.UNAUTHENTICATED, "containerd checks nobody, so whoever connects is root"
+    yield tcp(host or _EVERYWHERE, _number(port), access, reason)
 
 
 # --- Containers ---
@@ -297,14 +296,14 @@ def container_listeners(container: Container) -> Iterator[Listener]:
         inner = list(_socat([word for each in words for word in each.split()]))
         yield from _on_host(container, inner)
         return
-    verdict, reason = _plain(f"the container of {container.image[:80] or 'an image'}")
+    access, reason = _plain(f"the container of {container.image[:80] or 'an image'}")
     for host, outside, inside in container.ports:
         if proxy or "2375" in (outside, inside) or "2376" in (outside, inside):
-            yield tcp(host, _number(outside), verdict, reason)
+            yield tcp(host, _number(outside), access, reason)
     if proxy and container.host_network:
-        yield tcp(_EVERYWHERE, 2375, verdict, reason)
+        yield tcp(_EVERYWHERE, 2375, access, reason)
     if proxy and container.all_ports and not container.ports:
-        yield tcp(_EVERYWHERE, None, verdict, reason)
+        yield tcp(_EVERYWHERE, None, access, reason)
 
 
 def _starts_daemon(command: Sequence[str]) -> bool:
@@ -358,9 +357,9 @@ def _on_host(container: Container, listeners: Iterable[Listener]) -> Iterator[Li
             continue
         for host, outside, inside in container.ports:
             if inside == str(listener.port) or listener.port is None or not inside.isdigit():
-                yield tcp(host, _number(outside), listener.verdict, listener.reason)
+                yield tcp(host, _number(outside), listener.access, listener.reason)
         if container.all_ports:
-            yield tcp(_EVERYWHERE, None, listener.verdict, listener.reason)
+            yield tcp(_EVERYWHERE, None, listener.access, listener.reason)
 
 
 # --- Compose ---

@@ -5,7 +5,8 @@ The spellings do not clash, so one reader takes them all: a rule is read by what
 
 from collections.abc import Callable, Iterator
 
-from ...core.networks import EVERYWHERE, SELF, AclEntry, AddressSet, Rule, tcp_ports, union
+from ...core.addresses import EVERYWHERE, AddressSet, union
+from ...core.networks import SELF, AclEntry, Rule, tcp_ports
 from .facts import AclItem, Facts, Ingress
 from .values import Doubt, Malformed, Value
 
