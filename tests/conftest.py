@@ -44,7 +44,7 @@ def _nspawn() -> str | None:
     return _root() or _command("systemd-nspawn")()
 
 
-# Each part's check returns what is missing and the mend, or nothing.
+# Each part's check returns what is missing and the hint, or nothing.
 _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,

@@ -1,4 +1,4 @@
-"""What a DockerHost refuses: before any resource exists, in one line with the argument, the value and the mend."""
+"""What a DockerHost refuses: before any resource exists, in one line with the argument, the value and the hint."""
 
 import math
 from dataclasses import dataclass

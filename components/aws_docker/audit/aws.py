@@ -88,8 +88,8 @@ def identify(session: Session) -> Account:
     try:
         identity = _client(session, "sts", session.region_name or "us-east-1").get_caller_identity()
     except (ClientError, BotoCoreError) as error:
-        mend = "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID"
-        raise InvalidInput("credentials", _reason(error), mend, "is what AWS says") from None
+        hint = "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID"
+        raise InvalidInput("credentials", _reason(error), hint, "is what AWS says") from None
     return Account(identity["Account"], session, identity["Arn"].split(":")[1])
 
 

@@ -432,8 +432,8 @@ def _verifying_context(settings: Settings) -> ssl.SSLContext:
             # Without a password of its own, OpenSSL would ask the terminal for one.
             context.load_cert_chain(certificate, key, password="")
         except ssl.SSLError:
-            mend = "give a certificate and its own key, unencrypted, as `aws-docker bundle` writes them"
-            raise InvalidInput("bundle", certificate, mend, "cannot be used with its key") from None
+            hint = "give a certificate and its own key, unencrypted, as `aws-docker bundle` writes them"
+            raise InvalidInput("bundle", certificate, hint, "cannot be used with its key") from None
     return context
 
 

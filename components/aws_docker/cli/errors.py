@@ -11,8 +11,8 @@ class CommandError(Exception):
 
     status = 1
 
-    def __init__(self, problem: str, mend: str) -> None:
-        super().__init__(f"{problem}; {mend}")
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(f"{problem}; {hint}")
 
 
 class NotChecked(CommandError):

@@ -16,11 +16,11 @@ class InvalidInput(ValueError):
     trusted_cidrs: '10.0.5.10/24' has host bits set; write '10.0.5.0/24'
     """
 
-    def __init__(self, argument: str, value: object, mend: str, problem: str = "is refused") -> None:
+    def __init__(self, argument: str, value: object, hint: str, problem: str = "is refused") -> None:
         shown = repr(value)
         if len(shown) > _LONGEST_SHOWN:
             shown = shown[:_LONGEST_SHOWN] + "…"
-        super().__init__(f"{argument}: {shown} {problem}; {mend}")
+        super().__init__(f"{argument}: {shown} {problem}; {hint}")
         self.argument = argument
         self.value = value
-        self.mend = mend
+        self.hint = hint

@@ -238,8 +238,8 @@ def _check_name(name: str) -> None:
         raise InvalidInput("name", name, "use up to 51 letters, digits, '.', '_' and '-'")
     if name.lower().startswith(("aws", "ssm")):
         # AWS Systems Manager API, PutParameter.
-        mend = "Parameter Store reserves names that start with 'aws' or 'ssm': start with something else"
-        raise InvalidInput("name", name, mend)
+        hint = "Parameter Store reserves names that start with 'aws' or 'ssm': start with something else"
+        raise InvalidInput("name", name, hint)
 
 
 def _check_known(args: Mapping[str, Any]) -> None:
@@ -247,8 +247,8 @@ def _check_known(args: Mapping[str, Any]) -> None:
     for argument in args:
         if argument not in known:
             near = difflib.get_close_matches(str(argument), known, 1)
-            mend = f"did you mean '{near[0]}'?" if near else f"the arguments are {', '.join(known)}"
-            raise InvalidInput(str(argument), args[argument], mend, "is for no argument of this name")
+            hint = f"did you mean '{near[0]}'?" if near else f"the arguments are {', '.join(known)}"
+            raise InvalidInput(str(argument), args[argument], hint, "is for no argument of this name")
 
 
 def _check_types(given: Mapping[str, Any]) -> None:
@@ -256,15 +256,15 @@ def _check_types(given: Mapping[str, Any]) -> None:
     for argument, value in given.items():
         if isinstance(value, pulumi.Output):
             if argument != "trusted_cidrs" and argument not in _TEXTS:
-                mend = (
+                hint = (
                     "give a value that is known when the program runs: it decides which resources there are"
                 )
-                mend += (
+                hint += (
                     "; the members of a list or map may be Outputs"
                     if argument in (*_LISTS[:3], "tags")
                     else ""
                 )
-                raise InvalidInput(argument, "an Output", mend)
+                raise InvalidInput(argument, "an Output", hint)
         elif argument in _LISTS:
             if not isinstance(value, (list, tuple)):
                 raise InvalidInput(argument, value, "give a list, even of one", "is no list")
@@ -273,9 +273,9 @@ def _check_types(given: Mapping[str, Any]) -> None:
                 if not isinstance(member, (str, *late)):
                     raise InvalidInput(argument, member, "give strings", "is no string")
         elif argument in _TEXTS:
-            pattern, mend = _TEXTS[argument]
+            pattern, hint = _TEXTS[argument]
             if not isinstance(value, str) or not re.fullmatch(pattern, value):
-                raise InvalidInput(argument, value, f"give {mend}")
+                raise InvalidInput(argument, value, f"give {hint}")
         elif argument in _SWITCHES:
             if not isinstance(value, bool):
                 raise InvalidInput(argument, value, "give True or False", "is no boolean")

@@ -43,7 +43,7 @@ _SESSION_MANAGER_ACTIONS = [
 
 
 class DockerHostError(pulumi.RunError):
-    """An argument that DockerHost refuses; the message names the argument, the value and the mend."""
+    """An argument that DockerHost refuses; the message names the argument, the value and the hint."""
 
 
 class DockerHost(pulumi.ComponentResource):
@@ -571,8 +571,8 @@ def _first_subnet(values: Any) -> str:
 def _in_vpc(values: Any) -> aws.ec2.GetSubnetResult:
     subnet, vpc_id = values
     if subnet.vpc_id != vpc_id:
-        mend = f"it lies in {subnet.vpc_id}: name a subnet of {vpc_id}, or leave vpc_id out"
-        raise DockerHostError(str(InvalidInput("subnet_id", subnet.id, mend)))
+        hint = f"it lies in {subnet.vpc_id}: name a subnet of {vpc_id}, or leave vpc_id out"
+        raise DockerHostError(str(InvalidInput("subnet_id", subnet.id, hint)))
     return cast(aws.ec2.GetSubnetResult, subnet)
 
 

@@ -115,9 +115,9 @@ def _check_option(key: Any, value: Any) -> None:
     kind = FILE_OPTIONS.get(key)
     if kind is None:
         near = difflib.get_close_matches(name, FILE_OPTIONS, 1)
-        mend = f"did you mean {near[0]!r}?" if near else "dockerd would refuse to start: leave it out"
+        hint = f"did you mean {near[0]!r}?" if near else "dockerd would refuse to start: leave it out"
         # The value may hold a secret, and is not shown.
-        raise InvalidInput("daemon_options", key, mend, "is not an option of dockerd")
+        raise InvalidInput("daemon_options", key, hint, "is not an option of dockerd")
     if value is None:
         return
     _check_kind(argument, kind, value)
@@ -126,8 +126,8 @@ def _check_option(key: Any, value: Any) -> None:
     if key == "metrics-addr":
         address = TcpAddress.parse(value)
         if address.binding is not Binding.LOOPBACK or address.port in (None, 2375, 2376):
-            mend = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
-            raise InvalidInput(argument, value, mend)
+            hint = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
+            raise InvalidInput(argument, value, hint)
     if key == "log-opts":
         for option, text in cast(Mapping[str, Any], value).items():
             if not isinstance(text, str):

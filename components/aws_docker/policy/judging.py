@@ -16,10 +16,10 @@ _OWN: Final = "its own members"
 
 def network_findings(facts: Facts, port: int, trusted: Trusted) -> Iterator[Finding]:
     """Every way in to a port that a resource opens to somebody who is not trusted with it."""
-    mend = _mend(port, trusted)
+    hint = _mend(port, trusted)
     for rule in facts.ingress:
         if admits(rule.rule, port):
-            yield from _ingress(rule, port, trusted, mend)
+            yield from _ingress(rule, port, trusted, hint)
     if facts.acl:
         yield from _acl(facts.acl, port, trusted)
     for forward in facts.forwards:
@@ -59,7 +59,7 @@ def _mend(port: int, trusted: Trusted) -> str:
     return "narrow it to the trusted sources"
 
 
-def _ingress(rule: Ingress, port: int, trusted: Trusted, mend: str) -> Iterator[Finding]:
+def _ingress(rule: Ingress, port: int, trusted: Trusted, hint: str) -> Iterator[Finding]:
     where, sources = _where(rule.where), rule.rule
     beyond: list[str] = []
     if not sources.addresses <= trusted.addresses:
@@ -77,7 +77,7 @@ def _ingress(rule: Ingress, port: int, trusted: Trusted, mend: str) -> Iterator[
         doubts = [doubt for doubt in doubts if doubt.final]
 
     if beyond and rule.sure and rule.sure[0] <= port <= rule.sure[1]:
-        yield violation(f"{where} admits {' and '.join(beyond)} to TCP {port} ({_range(rule)}); {mend}")
+        yield violation(f"{where} admits {' and '.join(beyond)} to TCP {port} ({_range(rule)}); {hint}")
     elif beyond:
         yield from doubtful(rule.about, f": {where} may admit {' and '.join(beyond)} to TCP {port}")
     perhaps = rule.perhaps if by_range else [each for each in rule.perhaps if not _of_groups(each.where)]
