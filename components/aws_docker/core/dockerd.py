@@ -87,7 +87,7 @@ class DaemonExposure:
     listeners: tuple[Listener, ...]
     """Its listeners: where it refuses to start, those that it would open were it not for that."""
     refusals: tuple[str, ...] = ()
-    """Why dockerd refuses to start, a sentence each. No protection: the next edit may hint it."""
+    """Why dockerd refuses to start, a sentence each. No protection: the next edit may mend it."""
     unread: tuple[str, ...] = ()
     """What could add listeners or undo TLS and cannot be told from here, a sentence each."""
     notes: tuple[str, ...] = ()
