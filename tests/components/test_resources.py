@@ -1,5 +1,7 @@
 """Which resources a DockerHost is made of, with which inputs, and in which order they come to be."""
 
+import base64
+import gzip
 import json
 from typing import Any
 
@@ -29,6 +31,10 @@ LOCAL = {
 
 def document(stack: Stack) -> dict[str, Any]:
     return json.loads(stack["build-configuration"]["value"])
+
+
+def user_data(stack: Stack) -> str:
+    return gzip.decompress(base64.b64decode(stack["build-instance"]["userDataBase64"])).decode()
 
 
 # --- Which resources -----------------------------------------------------------------------------------------------
@@ -175,7 +181,7 @@ def test_a_data_volume_is_attached_and_named_to_the_host(stack: Stack) -> None:
     assert attachment["volumeId"] == "build-data-id"
     assert attachment["instanceId"] == "build-instance-id"
     assert attachment["stopInstanceBeforeDetaching"] is True
-    assert '"volume": "build-data-id"' in stack["build-instance"]["userData"]
+    assert '"volume": "build-data-id"' in user_data(stack)
 
 
 # --- Image ---------------------------------------------------------------------------------------------------------
@@ -201,7 +207,7 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
     stack.cloud.architectures = ["i386", "x86_64"] if architecture == "x86_64" else ["arm64"]
     stack.host({"os": os})
     assert stack["build-instance"]["ami"] == f"ami of /aws/service/{parameter}"
-    assert f'"install": {json.dumps(_install(os))}' in stack["build-instance"]["userData"]
+    assert f'"install": {json.dumps(_install(os))}' in user_data(stack)
 
 
 def _install(os: str) -> Any:
@@ -332,10 +338,10 @@ def test_the_parameter_is_a_secure_string(stack: Stack) -> None:
 
 def test_user_data_names_the_parameter_and_holds_no_key(stack: Stack) -> None:
     stack.host(REMOTE)
-    user_data = stack["build-instance"]["userData"]
-    assert '"parameter": "build-configuration"' in user_data
-    assert "PRIVATE KEY" not in user_data
-    assert "10.0.5.0" not in user_data, "a change of sources must not replace the host"
+    text = user_data(stack)
+    assert '"parameter": "build-configuration"' in text
+    assert "PRIVATE KEY" not in text
+    assert "10.0.5.0" not in text, "a change of sources must not replace the host"
 
 
 def test_delivery_in_user_data_needs_no_role_and_stays_secret(stack: Stack) -> None:
@@ -343,8 +349,8 @@ def test_delivery_in_user_data_needs_no_role_and_stays_secret(stack: Stack) -> N
     for gone in ("build-configuration", "build-role", "build-role-policy", "build-profile"):
         assert gone not in stack.resources
     assert "iamInstanceProfile" not in stack["build-instance"]
-    assert "PRIVATE KEY of build-server-key" in stack["build-instance"]["userData"]
-    assert "userData" in stack.resources["build-instance"].secrets
+    assert "PRIVATE KEY of build-server-key" in user_data(stack)
+    assert "userDataBase64" in stack.resources["build-instance"].secrets
 
 
 # --- The role ------------------------------------------------------------------------------------------------------

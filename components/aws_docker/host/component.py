@@ -4,6 +4,7 @@ This module says which resources exist and in which order. What is acceptable is
 networks.py, what a host is told in userdata.py, and what it does with that in agent.py.
 """
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional, cast
@@ -476,7 +477,7 @@ class DockerHost(pulumi.ComponentResource):
                 "kms_key_id": kms_key_id,
                 "tags": self._named("root"),
             },
-            user_data=user_data,
+            user_data_base64=user_data,
             user_data_replace_on_change=True,
             tags={"Name": name, **self._tags},
             # The interface and the data volume can be with one instance at a time.
@@ -580,8 +581,9 @@ def _user_data(
     operating_system: str, parameter: Optional[str], document: Optional[str], volume_id: Optional[str]
 ) -> str:
     try:
-        return userdata.user_data(
+        text = userdata.user_data(
             operating_system, parameter=parameter, document=document, volume_id=volume_id
         )
     except InvalidInput as error:
         raise DockerHostError(str(error)) from None
+    return base64.b64encode(userdata.compressed(text)).decode()
