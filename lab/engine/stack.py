@@ -43,7 +43,11 @@ class Result:
 
 
 class Stack:
-    """One stack of one program, in a folder of its own, until closed."""
+    """One stack of one program, in a folder of its own, until closed.
+
+    With `namespace` (and a Relay to the cloud there), the engine and all that it starts run in that network namespace:
+    what a program asks of a stack's endpoint then reaches a booted host, and nobody else.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Stack:
         folder: Path | None = None,
         plugins: Mapping[str, Path] | None = None,
         backend: Path | None = None,
+        namespace: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
@@ -106,6 +111,10 @@ class Stack:
             # Whom the engine kills cannot take its files away.
             "TMPDIR": str(self.folder),
         }
+        self._within = ["ip", "netns", "exec", namespace] if namespace else []
+        if namespace:
+            # The forks' parent stands where the lab does, and so would what it forks.
+            del self._environment["LAB_WARM"]
         self.configure(config or {})
         self.cli("stack", "init", name).check()
 
@@ -211,4 +220,4 @@ class Stack:
 
     def _command(self, *arguments: str) -> Sequence[str]:
         stack = [] if arguments[:2] == ("stack", "init") else ["--stack", self.name]
-        return ["pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]
+        return [*self._within, "pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]

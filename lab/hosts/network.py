@@ -4,6 +4,7 @@ Nothing here touches a network that the lab did not make. Every namespace carrie
 the end; what a killed run left behind is removed by the next one.
 """
 
+import contextlib
 import ctypes
 import ipaddress
 import os
@@ -178,3 +179,38 @@ def listen_in(namespace: str, address: str, port: int) -> socket.socket:
         return server
 
     return within(namespace, make)
+
+
+class Relay:
+    """Brings a server on this machine's loopback to the loopback of a namespace, on the same port, until closed."""
+
+    def __init__(self, namespace: str, port: int) -> None:
+        self._listening = listen_in(namespace, "127.0.0.1", port)
+        self._port = port
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> "Relay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                inside, _ = self._listening.accept()
+            except OSError:
+                return
+            outside = socket.create_connection(("127.0.0.1", self._port))
+            for ends in ((inside, outside), (outside, inside)):
+                threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
