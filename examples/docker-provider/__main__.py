@@ -1,7 +1,7 @@
 """A container on the new host, in the same program and the same `pulumi up`.
 
-The host installs Docker for a minute or two; `wait_until_ready` holds its outputs back until it answers over mutual TLS.
-Whoever runs `pulumi up` must therefore be a trusted source.
+The host installs Docker for a minute or two; `wait_until_ready` holds its outputs back until it answers over mutual
+TLS. Whoever runs `pulumi up` must therefore be a trusted source.
 """
 
 import pulumi

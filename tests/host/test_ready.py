@@ -1,6 +1,5 @@
 """`wait_until_ready` on a booted host: one `pulumi up` from nothing to a running container."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,5 +52,5 @@ def test_one_up_makes_a_host_and_a_container_on_it(
     # A run that changes nothing asks once, and ends.
     assert stack.up().check().changes == {}
     # The files of keys are gone, in the engine's folder for temporary files too.
-    left = [each for each in os.listdir(stack.folder) if each.startswith("docker-host-")]
+    left = [each.name for each in stack.folder.iterdir() if each.name.startswith("docker-host-")]
     assert left == []
