@@ -59,7 +59,7 @@ class DockerHost(pulumi.ComponentResource):
     ) -> None:
         host = refusing(plan)(name, args)
         super().__init__("aws-docker:index:DockerHost", name, {}, opts)
-        for warning in advice.warnings(host):
+        for warning in advice.warnings(host.common, [host.machine]):
             pulumi.log.warn(warning, self)
         common = host.common
         children = Children(self, name, common.tags)
