@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import EnforcementLevel, Severity
 
-from .findings import Finding, Settings
-from .judging import group_findings
+from .configuration import Finding, Settings
+from .judges.sources import group_findings
 from .reading.facts import Facts
 from .rule import resource_rule
 

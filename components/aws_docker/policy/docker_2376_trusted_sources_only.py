@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .findings import TRUST_SCHEMA, Finding, Settings
-from .judging import network_findings
+from .configuration import TRUST_SCHEMA, Finding, Settings
+from .judges.sources import network_findings
 from .reading.facts import Facts
 from .remediation import narrow_sources
 from .rule import resource_rule

@@ -20,12 +20,12 @@ from pulumi_policy import (
 
 from ..core.dockerd import Access, Binding, Listener
 from ..core.trust import too_wide
-from .findings import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings, settings, violation
-from .hosts import documents
-from .judging import network_findings
+from .configuration import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings, settings, violation
+from .judges.machines import documents
+from .judges.sources import network_findings
 from .reading.facts import Facts, Ingress
+from .reading.join import Host, Index
 from .rule import deliver, guarded
-from .stack import Host, Index
 
 _NAME = "docker-host-exposure"
 

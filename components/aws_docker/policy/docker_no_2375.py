@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .findings import NOBODY, Finding, Settings
-from .judging import network_findings
+from .configuration import NOBODY, Finding, Settings
+from .judges.sources import network_findings
 from .reading.facts import Facts
 from .rule import resource_rule
 

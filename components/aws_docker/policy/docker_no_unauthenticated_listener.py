@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .findings import Finding, Settings
-from .hosts import listener_findings
+from .configuration import Finding, Settings
+from .judges.machines import listener_findings
 from .reading.facts import Facts
 from .rule import resource_rule
 

@@ -10,7 +10,7 @@ from pulumi_policy import ResourceValidationArgs
 
 from ..core.addresses import AddressSet
 from ..core.networks import tcp_ports
-from .findings import settings
+from .configuration import settings
 from .reading.table import kind
 from .reading.values import Unknown, Value
 

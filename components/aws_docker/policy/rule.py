@@ -18,7 +18,7 @@ from pulumi_policy import (
     proxy,
 )
 
-from .findings import SCHEMA, Certainty, Finding, Settings, settings
+from .configuration import SCHEMA, Certainty, Finding, Settings, settings
 from .reading.facts import Facts
 from .reading.table import read
 

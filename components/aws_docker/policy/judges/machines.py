@@ -7,11 +7,11 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ..boot import BootJudgement, judge
-from ..boot.formats.documents import read
-from ..core.dockerd import Access, Listener
-from .findings import Certainty, Finding, doubtful, violation
-from .reading.facts import Facts, Machine, UserData
+from ...boot import BootJudgement, judge
+from ...boot.formats.documents import read
+from ...core.dockerd import Access, Listener
+from ..configuration import Certainty, Finding, doubtful, violation
+from ..reading.facts import Facts, Machine, UserData
 
 
 @lru_cache(maxsize=64)

@@ -6,10 +6,10 @@ Whether a start-up document opens a listener is for `boot`; what is made of the 
 from collections.abc import Iterator
 from typing import Final
 
-from ..core.addresses import AddressSet
-from ..core.networks import SELF, acl_admits, admits
-from .findings import NOBODY, Finding, Trusted, doubtful, shown, violation
-from .reading.facts import AclItem, Facts, Forward, Ingress
+from ...core.addresses import AddressSet
+from ...core.networks import SELF, acl_admits, admits
+from ..configuration import NOBODY, Finding, Trusted, doubtful, shown, violation
+from ..reading.facts import AclItem, Facts, Forward, Ingress
 
 _OWN: Final = "its own members"
 

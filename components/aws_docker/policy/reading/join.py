@@ -10,11 +10,11 @@ from typing import Final
 
 from pulumi_policy import PolicyResource
 
-from ..core.addresses import AddressSet, union
-from .reading.facts import Facts, Ingress
-from .reading.table import MACHINES, read
-from .reading.table import short_form as short
-from .reading.values import Value
+from ...core.addresses import AddressSet, union
+from .facts import Facts, Ingress
+from .table import MACHINES, read
+from .table import short_form as short
+from .values import Value
 
 _GROUPS: Final = frozenset(
     {"aws:ec2:SecurityGroup", "aws:ec2:DefaultSecurityGroup", "aws-native:ec2:SecurityGroup"}
