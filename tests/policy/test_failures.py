@@ -7,7 +7,8 @@ import pytest
 from pulumi_policy import Severity
 
 from aws_docker.policy import rules
-from aws_docker.policy.configuration import Finding, Settings
+from aws_docker.policy.configuration import Settings
+from aws_docker.policy.findings import Finding
 from aws_docker.policy.reading.facts import Facts
 from aws_docker.policy.reading.table import read
 from aws_docker.policy.rule import resource_rule

@@ -1,51 +1,16 @@
-"""What a judge says about a resource, and what a policy's configuration says about it."""
+"""Reads a policy's configuration: whom it trusts, what it exempts, and how much doubts count."""
 
 import datetime
 import fnmatch
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import lru_cache
-from itertools import islice
 from typing import Any, Final, NamedTuple, cast
 
 from ..core.addresses import EMPTY, AddressSet
 from ..core.trust import too_wide
-from .reading.values import Doubt
-
-
-class Certainty(Enum):
-    """How sure a finding is."""
-
-    CERTAIN = "violation"
-    UNREADABLE = "could not evaluate"
-    """It cannot be judged, now or on `pulumi up`."""
-    NOT_YET = "not known yet"
-    """It is judged again on `pulumi up`, before the resource is made."""
-
-
-class Finding(NamedTuple):
-    """One sentence about a resource. It never repeats a start-up document or a key."""
-
-    certainty: Certainty
-    text: str
-
-
-def violation(text: str) -> Finding:
-    return Finding(Certainty.CERTAIN, text)
-
-
-def doubtful(doubts: Iterable[Doubt], consequence: str = "") -> Iterator[Finding]:
-    """One finding for each doubt: what could be the matter follows it."""
-    for doubt in doubts:
-        certainty = Certainty.UNREADABLE if doubt.final else Certainty.NOT_YET
-        yield Finding(certainty, f"{doubt}{consequence}")
-
-
-def shown(addresses: AddressSet, most: int = 6) -> str:
-    """Networks for a message."""
-    found = list(islice(addresses.networks(), most + 1))
-    return ", ".join(map(str, found[:most])) + (", …" if len(found) > most else "")
+from .findings import Certainty, Finding
 
 
 class Trusted(NamedTuple):
@@ -85,7 +50,7 @@ class Settings:
     problems: tuple[str, ...] = ()
     """What is wrong with the configuration, a sentence each. It then trusts and exempts nothing by that part."""
 
-    def blocks(self, finding: "Finding") -> bool:
+    def blocks(self, finding: Finding) -> bool:
         """Whether a finding counts at the policy's own level, and not as advisory."""
         if finding.certainty is Certainty.NOT_YET:
             return self.not_yet_known == "mandatory"
@@ -148,25 +113,20 @@ TRUST_SCHEMA: Final[Mapping[str, dict[str, Any]]] = {
 
 def settings(config: Mapping[str, Any]) -> Settings:
     """Reads a policy's configuration; never raises."""
-    return _settings(repr(config), _Kept(config))
+    return _settings(json.dumps(config, sort_keys=True, default=_plain))
 
 
-class _Kept:
-    """Lets a cache take a map along: equal by the text that stands beside it."""
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept)
-
-    def __hash__(self) -> int:
-        return 0
+def _plain(value: Any) -> Any:
+    # The engine's maps and lists are neither dict nor list.
+    if isinstance(value, Mapping):
+        return dict(cast(Mapping[str, Any], value))
+    return list(cast(Sequence[Any], value)) if isinstance(value, Sequence) else str(value)
 
 
 @lru_cache(maxsize=64)
-def _settings(text: str, kept: _Kept) -> Settings:
-    config, problems = kept.config, list[str]()
+def _settings(frozen: str) -> Settings:
+    """The configuration that was frozen to text, so that a cache can tell one from another."""
+    config, problems = cast(Mapping[str, Any], json.loads(frozen)), list[str]()
     networks: list[AddressSet] = []
     for cidr in _strings(config, "trustedCidrs", problems):
         try:

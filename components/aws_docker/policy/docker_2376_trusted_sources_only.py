@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .configuration import TRUST_SCHEMA, Finding, Settings
+from .configuration import TRUST_SCHEMA, Settings
+from .findings import Finding
 from .judges.sources import network_findings
 from .reading.facts import Facts
 from .remediation import narrow_sources

@@ -20,7 +20,8 @@ from pulumi_policy import (
 
 from ..core.dockerd import Access, Binding, Listener
 from ..core.trust import too_wide
-from .configuration import NOBODY, SCHEMA, TRUST_SCHEMA, Certainty, Finding, Settings, settings, violation
+from .configuration import NOBODY, SCHEMA, TRUST_SCHEMA, Settings, settings
+from .findings import Certainty, Finding, violation
 from .judges.machines import documents
 from .judges.sources import network_findings
 from .reading.facts import Facts, Ingress

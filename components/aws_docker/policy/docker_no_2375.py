@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .configuration import NOBODY, Finding, Settings
+from .configuration import NOBODY, Settings
+from .findings import Finding
 from .judges.sources import network_findings
 from .reading.facts import Facts
 from .rule import resource_rule

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from pulumi_policy import Severity
 
-from .configuration import Finding, Settings
+from .configuration import Settings
+from .findings import Finding
 from .judges.machines import secret_findings
 from .reading.facts import Facts
 from .rule import resource_rule

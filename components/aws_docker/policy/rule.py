@@ -18,7 +18,8 @@ from pulumi_policy import (
     proxy,
 )
 
-from .configuration import SCHEMA, Certainty, Finding, Settings, settings
+from .configuration import SCHEMA, Settings, settings
+from .findings import Certainty, Finding
 from .reading.facts import Facts
 from .reading.table import read
 

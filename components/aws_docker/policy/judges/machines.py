@@ -10,7 +10,7 @@ from functools import lru_cache
 from ...boot import BootJudgement, judge
 from ...boot.formats.documents import read
 from ...core.dockerd import Access, Listener
-from ..configuration import Certainty, Finding, doubtful, violation
+from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
 
 

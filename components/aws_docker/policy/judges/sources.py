@@ -8,7 +8,8 @@ from typing import Final
 
 from ...core.addresses import AddressSet
 from ...core.networks import SELF, acl_admits, admits
-from ..configuration import NOBODY, Finding, Trusted, doubtful, shown, violation
+from ..configuration import NOBODY, Trusted
+from ..findings import Finding, doubtful, shown, violation
 from ..reading.facts import AclItem, Facts, Forward, Ingress
 
 _OWN: Final = "its own members"
