@@ -14,7 +14,7 @@ from ...core.addresses import AddressSet, union
 from .facts import Facts, Ingress
 from .table import MACHINES, read
 from .table import short_form as short
-from .values import Value
+from .values import About, Value
 
 _GROUPS: Final = frozenset(
     {"aws:ec2:SecurityGroup", "aws:ec2:DefaultSecurityGroup", "aws-native:ec2:SecurityGroup"}
@@ -137,7 +137,7 @@ class Index:
         lists += [
             self._by_id[each] for each in known if self._by_id[each].urn not in {one.urn for one in lists}
         ]
-        doubts = tuple(each for each in rule.address if "prefixlist" not in each.where.lower())
+        doubts = tuple(each for each in rule.address if each.about is not About.PREFIX_LIST)
         if not lists or (not known and doubts == rule.address):
             return rule, union(())
         entries = union(self._entries.get(each.urn, union(())) for each in lists)
