@@ -1,6 +1,6 @@
 """What a judge says about a resource: how sure it is, and a sentence. What becomes of it is for `rule`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from itertools import islice
 from typing import NamedTuple
@@ -41,3 +41,11 @@ def shown(addresses: AddressSet, most: int = 6) -> str:
     """Networks for a message."""
     found = list(islice(addresses.networks(), most + 1))
     return ", ".join(map(str, found[:most])) + (", …" if len(found) > most else "")
+
+
+def guarded(judge: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """A judge's findings, and one more where it fails: by the error's name, since its text may repeat a secret."""
+    try:
+        yield from judge()
+    except Exception as error:
+        yield Finding(Certainty.UNREADABLE, f"the resource could not be judged ({type(error).__name__})")
