@@ -12,6 +12,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
 from . import arguments, certificates, userdata
 from . import security_group as firewall
@@ -378,8 +379,8 @@ class DockerHost(pulumi.ComponentResource):
             if not sources:
                 return None
             if all(":" in source for source in sources):
-                return f"tcp://[{ipv6[0]}]:{firewall.DOCKER_TLS_PORT}"
-            return f"tcp://{public or private}:{firewall.DOCKER_TLS_PORT}"
+                return f"tcp://[{ipv6[0]}]:{DOCKER_TLS_PORT}"
+            return f"tcp://{public or private}:{DOCKER_TLS_PORT}"
 
         return pulumi.Output.all(self.public_ip, self.private_ip, interface.ipv6_addresses, trusted).apply(
             address

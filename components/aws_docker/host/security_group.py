@@ -9,8 +9,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_aws as aws
 
-DOCKER_TLS_PORT = 2376
-"""Docker's TLS port (IANA: docker-s). 2375, the port without TLS, appears in no rule."""
+from ..core.ports import DOCKER_TLS_PORT
 
 # What a host needs: registries, Parameter Store, Session Manager and Amazon Linux's packages by HTTPS; Debian's and
 # Ubuntu's package mirrors, whose indexes are signed, by HTTP. DNS, time and metadata need no rule: AWS answers them.
