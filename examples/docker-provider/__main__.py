@@ -4,17 +4,22 @@ The host installs Docker for a minute or two; `wait_until_ready` holds its outpu
 TLS. Whoever runs `pulumi up` must therefore be a trusted source.
 """
 
+from typing import cast
+
 import pulumi
 import pulumi_docker as docker
 
-from aws_docker import DockerHost, DockerHostArgs
+from aws_docker import DockerHost, DockerHostArgs, OperatingSystem
 
 config = pulumi.Config()
+assign_public_ip = config.get_bool("assignPublicIp")
 args: DockerHostArgs = {
     "trusted_cidrs": config.require_object("trustedCidrs"),
-    "assign_public_ip": config.get_bool("assignPublicIp", True),
+    "assign_public_ip": True if assign_public_ip is None else assign_public_ip,
     "wait_until_ready": True,
 }
+if os := config.get("os"):
+    args["os"] = cast(OperatingSystem, os)  # DockerHost checks it
 
 build = DockerHost("build", args)
 

@@ -5,6 +5,7 @@ The program is the one that users run: only the settings around it differ (plugi
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
 
 _PLUGINS = Path(__file__).parent / "plugins"
+# wait_until_ready in a program, in YAML, or in a configuration.
+_CONNECTS = re.compile(r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true", re.IGNORECASE)
 _SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
 
 
@@ -64,6 +67,7 @@ class Stack:
     ) -> None:
         self.name = name
         self.project = project
+        self._program = program
         self._made = folder is None
         self.folder = folder or folders.make("stack")
         # Stacks that refer to one another share a backend.
@@ -136,6 +140,7 @@ class Stack:
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
     def up(self, *arguments: str) -> Result:
+        self._refuse_outside()
         return self._operate("up", "--yes", "--skip-preview", *arguments)
 
     def preview(self, *arguments: str) -> Result:
@@ -194,6 +199,16 @@ class Stack:
 
     def resources(self) -> list[dict[str, Any]]:
         return self.export()["deployment"].get("resources", [])
+
+    def _refuse_outside(self) -> None:
+        """A program that connects to its host would connect to an address that the cloud chose, which beside the lab
+        may be somebody's."""
+        texts = [path.read_text() for path in (*self._program.glob("*.py"), *self._program.glob("*.yaml"))]
+        texts.append((self.folder / f"Pulumi.{self.name}.yaml").read_text())
+        if not self._within and any(_CONNECTS.search(text) for text in texts):
+            raise RuntimeError(
+                "this program connects to its host: run it in a namespace of the lab's network"
+            )
 
     def _operate(self, *arguments: str) -> Result:
         log = self.folder / "events"
