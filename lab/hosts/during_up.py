@@ -25,8 +25,6 @@ class Booted:
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
-        if self._made is not None:
-            self._made.stop()
 
     def machine(self, seconds: float = 60) -> machine.Machine:
         """The first instance that has appeared in the cloud since, booted."""
@@ -43,8 +41,13 @@ class Booted:
                 if self._stopped.wait(0.2):
                     return
             self._made = machine.Machine(cloud, running[0], wires, base)
-            self._made.boot()
+            try:
+                self._made.boot()
+                self._there.set()
+                # The machine ends with the thread that booted it (PR_SET_PDEATHSIG).
+                self._stopped.wait()
+            finally:
+                self._made.stop()
         except BaseException as error:
             self._error = error
-        finally:
             self._there.set()

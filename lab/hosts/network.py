@@ -9,6 +9,7 @@ import ctypes
 import ipaddress
 import os
 import socket
+import socketserver
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -181,31 +182,32 @@ def listen_in(namespace: str, address: str, port: int) -> socket.socket:
     return within(namespace, make)
 
 
-class Relay:
+class Relay(socketserver.ThreadingTCPServer):
     """Brings a server on this machine's loopback to the loopback of a namespace, on the same port, until closed."""
 
+    daemon_threads = True
+    block_on_close = False
+
     def __init__(self, namespace: str, port: int) -> None:
-        self._listening = listen_in(namespace, "127.0.0.1", port)
-        self._port = port
-        threading.Thread(target=self._accept, daemon=True).start()
+        super().__init__(("127.0.0.1", port), _PassOn, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listen_in(namespace, "127.0.0.1", port)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,))
+        self._thread.start()
 
-    def __enter__(self) -> "Relay":
-        return self
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().__exit__(*error)
 
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
 
-    def _accept(self) -> None:
-        while True:
-            try:
-                inside, _ = self._listening.accept()
-            except OSError:
-                return
-            outside = socket.create_connection(("127.0.0.1", self._port))
-            for ends in ((inside, outside), (outside, inside)):
-                threading.Thread(target=_pass_on, args=ends, daemon=True).start()
+class _PassOn(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with socket.create_connection(self.server.server_address) as outside:
+            back = threading.Thread(target=_pass_on, args=(outside, self.request), daemon=True)
+            back.start()
+            _pass_on(self.request, outside)
+            back.join()
 
 
 def _pass_on(source: socket.socket, sink: socket.socket) -> None:

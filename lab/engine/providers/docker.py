@@ -91,12 +91,7 @@ class Container(Kind):
             if "No such container" in str(error):
                 return None
             raise
-        return {
-            **state,
-            "id": found["Id"],
-            "name": found["Name"].removeprefix("/"),
-            "hostname": found["Config"]["Hostname"],
-        }
+        return {**state, "id": found["Id"], "name": found["Name"].removeprefix("/")}
 
     def delete(self, identity: str, state: State) -> None:
         self.provider("rm", "--force", "--volumes", identity)
