@@ -143,7 +143,9 @@ def _instance(
             type="SecureString",
             # Standard, and so free, up to 4 KiB.
             tier="Intelligent-Tiering",
-            key_id=common.kms_key_id,
+            # Always said: the provider takes one that is not said for no change, and the parameter would keep a key
+            # that the role may not use any more.
+            key_id=role.ACCOUNT_KEY if common.kms_key_id is None else common.kms_key_id,
             value=document,
             tags=children.tagged("configuration"),
             opts=children.options(),
