@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import access, certificates, lookups, role, userdata
-from .children import Children, once_known
+from .children import Children, once_known, waiting
 from .plan import Common, HostPlan
 
 
@@ -57,6 +57,14 @@ def machine(
         tags=children.tagged("interface"),
         opts=children.options(),
     )
+    ipv6 = waiting(
+        once_known(
+            access.ipv6_addresses,
+            trusted=around.trusted,
+            found=interface.ipv6_addresses,
+            preview=pulumi.runtime.is_dry_run(),
+        )
+    )
     before: list[pulumi.Resource] = [*around.before_instance]
     public: aws.ec2.Eip | None = None
     if common.assign_public_ip:
@@ -72,12 +80,12 @@ def machine(
             )
         )
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
-    server = _server(children, common, around.identity, interface, public) if around.identity else None
+    server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
         access.document,
         trusted=around.trusted,
         private_ip=interface.private_ip,
-        ipv6=interface.ipv6_addresses,
+        ipv6=ipv6,
         vpc_networks=around.vpc_networks,
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
@@ -91,7 +99,7 @@ def machine(
             trusted=around.trusted,
             private_ip=interface.private_ip,
             public_ip=public_ip,
-            ipv6=interface.ipv6_addresses,
+            ipv6=ipv6,
         )
         if server
         else pulumi.Output.from_input(None),
@@ -108,12 +116,13 @@ def _server(
     common: Common,
     identity: certificates.Identity,
     interface: aws.ec2.NetworkInterface,
+    ipv6: pulumi.Output[list[str]],
     public: aws.ec2.Eip | None,
 ) -> certificates.Leaf:
     addresses = once_known(
         access.server_addresses,
         private_ip=interface.private_ip,
-        ipv6=interface.ipv6_addresses,
+        ipv6=ipv6,
         public_ip=public.public_ip if public else None,
     )
     names = once_known(
@@ -147,7 +156,9 @@ def _instance(
             type="SecureString",
             # Standard, and so free, up to 4 KiB.
             tier="Intelligent-Tiering",
-            key_id=common.kms_key_id,
+            # Always said: the provider takes one that is not said for no change, and the parameter would keep a key
+            # that the role may not use any more.
+            key_id=role.ACCOUNT_KEY if common.kms_key_id is None else common.kms_key_id,
             value=document,
             tags=children.tagged("configuration"),
             opts=children.options(),

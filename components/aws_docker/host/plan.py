@@ -148,6 +148,10 @@ def check_name(name: str) -> None:
         # AWS Systems Manager API, PutParameter.
         hint = "Parameter Store reserves names that start with 'aws' or 'ssm': start with something else"
         raise InvalidInput("name", name, hint)
+    if name.lower().startswith("sg-"):
+        # Amazon EC2 API, CreateSecurityGroup; names are the same in any case.
+        hint = "EC2 keeps 'sg-' for the ids of security groups: start with something else"
+        raise InvalidInput("name", name, hint)
 
 
 def check_waiting(common: Common) -> None:
