@@ -80,12 +80,15 @@ def _items(value: Any) -> list[tuple[str, Any]]:
 def _search(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     items = _items(value)
     own = {_plain(name): each for name, each in reversed(items)}
+    several = _items(own.get("endpoints"))
     # Others have endpoints, too: a database, a queue.
-    if "camaterial" in own or ("endpoint" in own and own.keys() & {*_MATERIALS, *_CLIENTS, *_OTHERS}):
-        yield path, own
     if own.keys() & {*_MATERIALS, *(f"{name}s" for name in _MATERIALS), *_CLIENTS}:
-        for name, endpoint in _items(own.get("endpoints")):
+        for name, endpoint in several:
             yield _join(path, name), {"endpoint": endpoint, **_part(own, name)}
+    if ("camaterial" in own and not several) or (
+        "endpoint" in own and own.keys() & {*_MATERIALS, *_CLIENTS, *_OTHERS}
+    ):
+        yield path, own
     for name, each in items:
         yield from _search(each, _join(path, name))
 
