@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from aws_docker.audit.probing import probe as run
-from aws_docker.audit.targets import DOCKER_PORTS
 from aws_docker.audit.wire import Settings
+from aws_docker.core.ports import DOCKER_PORTS
 
 from .errors import checking
 from .reporting import Sarif, finish, progress
