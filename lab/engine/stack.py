@@ -64,8 +64,14 @@ class Stack:
         # Stacks that refer to one another share a backend.
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
-        settings: dict[str, Any] = {"name": project, "runtime": "python", "main": str(program)}
-        providers = dict(plugins or {})
+        settings: dict[str, Any] = {
+            "name": project,
+            "runtime": toolchain.python_runtime(),
+            "main": str(program),
+        }
+        providers = {
+            each: toolchain.runnable_plugin(path, self.folder) for each, path in (plugins or {}).items()
+        }
         # With the real plugins installed, the same programs run on them: LAB_PROVIDERS=real.
         if os.environ.get("LAB_PROVIDERS") != "real":
             providers |= {each: _PLUGINS / each for each in ("aws", "tls")}

@@ -11,6 +11,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from lab.engine import warm
 
@@ -42,12 +45,42 @@ def ensure() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """The environment for running the CLI: it finds itself and a Python language host on PATH."""
+    """The environment for running the CLI: it finds itself, a Python language host and the lab's interpreter on PATH.
+
+    The interpreter's folder comes first: Pulumi's own language host runs what names no virtual environment (a policy
+    pack, say) with the first `python3` of PATH.
+    """
     cli = ensure()
-    path = os.pathsep.join([str(cli.parent), os.environ.get("PATH", os.defpath)])
+    python = Path(sys.executable).parent
+    path = os.pathsep.join([str(python), str(cli.parent), os.environ.get("PATH", os.defpath)])
     if shutil.which(_LANGUAGE_HOST, path=path) is None:
         path = os.pathsep.join([path, str(Path(__file__).parent / "bin")])
     return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, **warm.environment()}
+
+
+def python_runtime() -> dict[str, Any]:
+    """The `runtime` of a project or a plugin that whatever language host there is runs with the lab's interpreter."""
+    if sys.prefix == sys.base_prefix:
+        return {"name": "python"}  # no virtual environment: PATH names the interpreter
+    return {"name": "python", "options": {"toolchain": "pip", "virtualenv": sys.prefix}}
+
+
+def runnable_plugin(plugin: Path, folder: Path) -> Path:
+    """The same plugin, in `folder`, as one that runs without an installation of its own.
+
+    Pulumi's own language host runs a Python component plugin from `venv` beside it, which `pulumi install` makes
+    there, unless its settings name another virtual environment. Other plugins stay where they are.
+    """
+    settings = plugin / "PulumiPlugin.yaml"
+    if not settings.exists() or not (plugin / "__main__.py").exists():
+        return plugin
+    own = folder / f"plugin-{plugin.name}"
+    own.mkdir(exist_ok=True)
+    own_settings = {**yaml.safe_load(settings.read_text()), "runtime": python_runtime()}
+    (own / settings.name).write_text(yaml.safe_dump(own_settings))
+    if not (own / "__main__.py").exists():
+        (own / "__main__.py").symlink_to(plugin / "__main__.py")
+    return own
 
 
 def _built() -> Path:

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from aws_docker.core import dockerd as daemon
-from aws_docker.core import networks
-from aws_docker.host import userdata
+from aws_docker.host import daemon_json, userdata
+from aws_docker.host.container_networks import container_address_pools
 from lab import folders
 from lab.engine.cloud import Cloud
 from lab.hosts import certs, image, machine, network
@@ -79,9 +78,9 @@ class Deployment:
         return [self.address, *([self.ipv6] if self.ipv6 else [])]
 
     def document(self, **changes: Any) -> str:
-        bip, pools = networks.container_address_pools(["172.31.0.0/16", *self.trusted])
+        bip, pools = container_address_pools(["172.31.0.0/16", *self.trusted])
         arguments: dict[str, Any] = {
-            "daemon": daemon.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
+            "daemon": daemon_json.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
             "listen": self.addresses if self.trusted else [],
             "trusted": self.trusted,
             "server_key": self.server.key_pem,
