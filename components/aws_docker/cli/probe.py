@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from aws_docker.audit.probing import probe as run
-from aws_docker.audit.targets import DOCKER_PORTS
-from aws_docker.audit.wire import Settings
+from aws_docker.audit.wire import ProbeSettings
+from aws_docker.core.ports import DOCKER_PORTS
 
 from .errors import checking
 from .reporting import Sarif, finish, progress
@@ -48,9 +48,9 @@ def probe(
 
     It changes nothing: it connects, shakes hands, and asks GET /_ping and GET /version. Probe only what is yours.
 
-    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port could not be told.
+    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port is not known.
     """
-    settings = Settings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
+    settings = ProbeSettings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
     with checking():
         authority = ca.read_text(encoding="utf-8") if ca else None
         with progress("ports") as advance:

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from aws_docker import __version__
-from aws_docker.audit.report import Report, show, to_json
+from aws_docker.audit.findings import Report
+from aws_docker.audit.report import show, to_json
 from aws_docker.audit.sarif import to_sarif
 
 Sarif = Annotated[
