@@ -33,7 +33,6 @@ from .verify import verify
 app = typer.Typer(
     help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
