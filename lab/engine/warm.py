@@ -31,7 +31,7 @@ from lab import folders
 
 _ROOT = Path(__file__).parent.parent.parent
 _LOADED = (
-    "aws_docker",
+    "aws_docker.host.component",
     "pulumi.automation._server",
     "pulumi.policy",
     "pulumi.provider.experimental.server",

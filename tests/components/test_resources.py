@@ -205,9 +205,9 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
 
 
 def _install(os: str) -> Any:
-    from aws_docker.host.userdata import INSTALL
+    from aws_docker.host.systems import SYSTEMS, OperatingSystem
 
-    return INSTALL[os]
+    return SYSTEMS[OperatingSystem(os)].install
 
 
 def test_amazon_linux_is_the_default(stack: Stack) -> None:

@@ -14,10 +14,10 @@ from typing import Final
 from ..boot import BootJudgement, judge
 from ..core.addresses import AddressSet
 from ..core.dockerd import Access, Binding, Listener
+from ..core.ports import DOCKER_PORTS
 from .facts import Instance, Interface, RegionFacts
 from .findings import Finding, Rank, Unchecked
 from .reach import Reach, Region, SourceClass, Unreadable, Way
-from .targets import DOCKER_PORTS
 
 _MOST_WAYS: Final = 8
 _MOST_NETWORKS: Final = 4

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from ..core.addresses import AddressSet
+from ..core.ports import DOCKER_TLS_PORT
 from .exposures import Exposure
 from .facts import GroupRule, RegionFacts, read_rules
 from .findings import Finding, Rank, Unchecked
@@ -18,7 +19,6 @@ from .verdicts import PortJudgement, Verdict
 _HOST: Final = "aws-docker:index:DockerHost"
 _RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
-_TLS_PORT: Final = 2376
 _QUIET: Final = (Verdict.CLOSED, Verdict.FILTERED)
 
 
@@ -138,14 +138,14 @@ def configuration_drift(
     reached = AddressSet()
     for exposure in own:
         for port in exposure.ports:
-            if port.port == _TLS_PORT:
+            if port.port == DOCKER_TLS_PORT:
                 reached |= port.reach.addresses | AddressSet.of(
                     (*exposure.interface.private, *exposure.interface.ipv6)
                 )
     if missing := intended - reached:
         cidrs = missing.cidrs()
         shown = ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
-        message = f"Narrower than {intent.name} intends: {shown} cannot reach TCP {_TLS_PORT}."
+        message = f"Narrower than {intent.name} intends: {shown} cannot reach TCP {DOCKER_TLS_PORT}."
         path = ("no rule, network ACL or route lets them through, by the instance's configuration",)
         drift.append(Finding("drift", Rank.LOW, f"{subject} narrower", message, path))
     return drift
@@ -160,10 +160,10 @@ def wire_drift(
     for port in ports:
         subject = f"{port.endpoint}"
         if port.verdict in _QUIET:
-            if intent.remote and inside and port.endpoint.port == _TLS_PORT:
+            if intent.remote and inside and port.endpoint.port == DOCKER_TLS_PORT:
                 message = f"{intent.name} intends to serve {here}, from where {subject} is {port.verdict}."
                 drift.append(Finding("drift", Rank.MEDIUM, subject, message, (port.told,)))
-        elif port.endpoint.port != _TLS_PORT or not intent.remote:
+        elif port.endpoint.port != DOCKER_TLS_PORT or not intent.remote:
             message = f"{intent.name} intends nothing at {subject}, which answers: {port.verdict}."
             drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
         elif port.verdict is not Verdict.MUTUAL_TLS and port.checked and not port.findings:

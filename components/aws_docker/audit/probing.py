@@ -9,9 +9,10 @@ from typing import Any, Final
 from rich.table import Table
 
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_PORTS
 from .findings import Exit, Finding, Unchecked, exit_status, ranked
 from .report import counts_text, ports_json, ports_table
-from .targets import DOCKER_PORTS, MOST_ADDRESSES, Target, count_addresses, every_endpoint, parse_target
+from .targets import MOST_ADDRESSES, Target, count_addresses, every_endpoint, parse_target
 from .verdicts import PortFacts, PortJudgement, Verdict, judge_port
 from .wire import Settings, check_settings, probe_ports
 

@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core.addresses import AddressSet
+from ..core.ports import DOCKER_PORTS
 from .aws import Account, fetch
 from .exposures import Exposure, judge_region
 from .facts import RegionFacts
@@ -19,7 +20,6 @@ from .findings import Exit, Finding, Unchecked, exit_status, ranked
 from .intent import Intent, configuration_drift, intended_sources, wire_drift
 from .probing import ProbeReport, probe
 from .report import ports_json, ports_table, table
-from .targets import DOCKER_PORTS
 from .verdicts import PortJudgement, Verdict
 
 Look = Callable[[str, Path | None], tuple[str | None, ProbeReport]]

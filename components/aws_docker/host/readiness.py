@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from ..core.ports import DOCKER_TLS_PORT
+
 ATTEMPT_SECONDS: Final = 5
 """How long one connection may take. A host in the same region answers within a second."""
 
@@ -61,7 +63,7 @@ class Client:
 def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) -> None:
     """Asks the Docker API at `endpoint` (`tcp://HOST:PORT`) whether it is there; raises NotReady."""
     parts = urlsplit(endpoint)
-    host, port = parts.hostname or "", parts.port or 2376
+    host, port = parts.hostname or "", parts.port or DOCKER_TLS_PORT
     connection = http.client.HTTPSConnection(host, port, timeout=ATTEMPT_SECONDS, context=context)
     try:
         connection.request("GET", "/_ping", headers={"Host": "docker"})

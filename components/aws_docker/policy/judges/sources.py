@@ -6,10 +6,12 @@ Whether a start-up document opens a listener is for `boot`; what is made of the 
 from collections.abc import Iterator
 from typing import Final
 
-from ..core.addresses import AddressSet
-from ..core.networks import SELF, acl_admits, admits
-from .findings import NOBODY, Finding, Trusted, doubtful, shown, violation
-from .reading.facts import AclItem, Facts, Forward, Ingress
+from ...core.addresses import AddressSet
+from ...core.networks import SELF, acl_admits, admits
+from ..configuration import NOBODY, Trusted
+from ..findings import Finding, doubtful, shown, violation
+from ..reading.facts import AclItem, Facts, Forward, Ingress
+from ..reading.values import About
 
 _OWN: Final = "its own members"
 
@@ -33,7 +35,7 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
     for rule in facts.ingress:
         if not rule.rule.all_traffic:
             if rule.rule.groups or rule.group:
-                protocol = [each for each in rule.about if each.where.lower().endswith("protocol")]
+                protocol = [each for each in rule.about if each.about is About.PROTOCOL]
                 yield from doubtful(
                     protocol, f": {_where(rule.where)} may admit all traffic between members of groups"
                 )
@@ -45,7 +47,7 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
                 f"{_where(rule.where)} admits all traffic from {group}, TCP {port} included: whoever is a member "
                 "reaches a Docker daemon that listens there. Name the ports that are meant"
             )
-        perhaps = [each for each in rule.perhaps if _of_groups(each.where)]
+        perhaps = [each for each in rule.perhaps if each.about is About.GROUP]
         yield from doubtful(
             perhaps, f": {_where(rule.where)} may admit all traffic between members of groups"
         )
@@ -80,7 +82,7 @@ def _ingress(rule: Ingress, port: int, trusted: Trusted, hint: str) -> Iterator[
         yield violation(f"{where} admits {' and '.join(beyond)} to TCP {port} ({_range(rule)}); {hint}")
     elif beyond:
         yield from doubtful(rule.about, f": {where} may admit {' and '.join(beyond)} to TCP {port}")
-    perhaps = rule.perhaps if by_range else [each for each in rule.perhaps if not _of_groups(each.where)]
+    perhaps = rule.perhaps if by_range else [each for each in rule.perhaps if each.about is not About.GROUP]
     yield from doubtful([*doubts, *perhaps], f": {where} may admit an untrusted source to TCP {port}")
 
 
@@ -91,10 +93,6 @@ def _beyond(addresses: AddressSet, trusted: Trusted) -> AddressSet:
     return AddressSet.of(
         each for each in addresses.networks() if not AddressSet.of([each]) <= trusted.addresses
     )
-
-
-def _of_groups(where: str) -> bool:
-    return where.rpartition(".")[2] in ("self", "securityGroups")
 
 
 def _acl(items: list[AclItem], port: int, trusted: Trusted) -> Iterator[Finding]:

@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ..boot import BootJudgement, judge
-from ..boot.formats.documents import read
-from ..core.dockerd import Access, Listener
-from .findings import Certainty, Finding, doubtful, violation
-from .reading.facts import Facts, Machine, UserData
+from ...boot import BootJudgement, judge
+from ...boot.formats.documents import read
+from ...core.dockerd import Access, Listener
+from ..findings import Certainty, Finding, doubtful, violation
+from ..reading.facts import Facts, Machine, UserData
+from ..reading.values import About
 
 
 @lru_cache(maxsize=64)
@@ -107,15 +108,15 @@ def _lacking(machine: Machine) -> list[Finding]:
         text = f"{options.inherited} decides on the metadata service, and is judged where it is made"
         return [Finding(Certainty.NOT_YET, text)]
     lacking: list[Finding] = []
-    known = {doubt.where.rpartition(".")[2] for doubt in options.doubts}
-    if options.tokens != "required" and "httpTokens" not in known:
+    unknown = {doubt.about for doubt in options.doubts}
+    if options.tokens != "required" and About.TOKENS not in unknown:
         said = f"is {options.tokens!r}" if options.tokens else "is not set"
         lacking.append(
             violation(
                 f"{options.where}.httpTokens {said}: without IMDSv2, one forged request reads the role's keys"
             )
         )
-    if options.hop_limit not in (1, 1.0, "1") and "httpPutResponseHopLimit" not in known:
+    if options.hop_limit not in (1, 1.0, "1") and About.HOP_LIMIT not in unknown:
         said = "is not set, and images set 2" if options.hop_limit is None else f"is {options.hop_limit:.9}"
         lacking.append(
             violation(
