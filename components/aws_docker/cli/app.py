@@ -11,6 +11,7 @@ from aws_docker import __version__
 from .audit import audit
 from .bundle import bundle
 from .context import context
+from .doctor import doctor
 from .env import env
 from .probe import probe
 from .verify import verify
@@ -31,5 +32,5 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, audit, probe, verify):
+for command in (env, bundle, context, audit, probe, verify, doctor):
     app.command()(command)
