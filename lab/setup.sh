@@ -99,7 +99,9 @@ as_root_install() {
 packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
-  command -v shellcheck >/dev/null || needed+=(shellcheck)
+  for tool in faketime shellcheck; do
+    command -v "$tool" >/dev/null || needed+=("$tool")
+  done
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi

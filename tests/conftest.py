@@ -56,6 +56,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
     "busybox": _command("busybox"),
+    "faketime": _command("faketime"),
 }
 
 
