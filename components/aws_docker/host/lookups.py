@@ -10,9 +10,8 @@ import pulumi_aws as aws
 
 from . import access, advice, placement
 from .children import Children, once_known
-from .plan import Machine, Sources
+from .plan import Common, Machine, Sources
 from .reading import is_late
-from .systems import System
 
 
 def subnet(
@@ -66,23 +65,23 @@ def trusted(
     )
 
 
-def image(children: Children, system: System, machine: Machine) -> pulumi.Input[str]:
+def image(children: Children, common: Common, machine: Machine) -> pulumi.Input[str]:
     """The image that was named, or the one that was the publisher's newest when the host was first made."""
-    if machine.ami_id is not None:
-        return machine.ami_id
+    if common.ami_id is not None:
+        return common.ami_id
     kind = aws.ec2.get_instance_type_output(instance_type=machine.instance_type, opts=children.asking)
     once_known(advice.short_of_memory, instance_type=machine.instance_type, mebibytes=kind.memory_size).apply(
         lambda warning: pulumi.log.warn(warning, children.parent) if warning else None
     )
-    architecture = kind.supported_architectures.apply(system.architecture)
+    architecture = kind.supported_architectures.apply(common.system.architecture)
     newest = aws.ssm.get_parameter_output(
-        name=architecture.apply(system.image_parameter.format), opts=children.asking
+        name=architecture.apply(common.system.image_parameter.format), opts=children.asking
     )
     return pulumi.Stash(
         children.named("image"),
         input=newest.insecure_value,
         opts=children.options(
             ignore_changes=["input"],
-            replacement_trigger=architecture.apply(lambda name: f"{system.os.value} {name}"),
+            replacement_trigger=architecture.apply(lambda name: f"{common.system.os.value} {name}"),
         ),
     ).output

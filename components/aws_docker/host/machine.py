@@ -6,6 +6,7 @@ is access.py's, what the role allows role.py's, what the machine does with it ag
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -80,7 +81,7 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        access.document,
+        partial(access.document, engines=common.engines),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -163,7 +164,7 @@ def _instance(
         before.append(policy)
     instance = aws.ec2.Instance(
         children.named("instance"),
-        ami=lookups.image(children, common.system, machine),
+        ami=lookups.image(children, common, machine),
         instance_type=machine.instance_type,
         primary_network_interface={"network_interface_id": interface.id},
         iam_instance_profile=profile.name if profile else None,
