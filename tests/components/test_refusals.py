@@ -31,6 +31,11 @@ TOO_MANY = "name only the networks that are yours"
 LEFT_OUT = "leave it out: nothing that reaches the host comes from there"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"wait_until_ready": True},
+        "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
+        "address, or leave it out",
+    ),
     # Sources
     (
         {"trusted_cidrs": ["10.0.5.0/33"]},

@@ -4,11 +4,13 @@ What can be known without the host is judged: not whether a path, a user or a pl
 """
 
 import difflib
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from . import dockerd_options as known
+from .addresses import AddressSet
 from .dockerd_forms import Problem, is_whole
 from .dockerd_logging import log_options
 from .engines import EVERY, Engines
@@ -84,6 +86,16 @@ def _together(options: Mapping[str, Any], engines: Engines) -> Iterator[Problem]
             yield Problem(f".{other}", options[other], f"leave one out: dockerd takes it or {one}")
     if options.get("ip6tables") and not options.get("experimental") and engines.all_before((27, 0)):
         yield Problem(".ip6tables", True, f"say experimental, too: Docker {engines} has it as an experiment")
+    if options.get("ipv6") and not options.get("fixed-cidr-v6") and engines.all_before((27, 0)):
+        hint = f"say fixed-cidr-v6, too: Docker {engines} chooses no IPv6 network by itself"
+        yield Problem(".ipv6", True, hint)
+    gateway, bridge = options.get("default-gateway"), options.get("bip")
+    if gateway and bridge and not AddressSet.of([gateway]) <= AddressSet.of([_network(bridge)]):
+        hint = f"name an address of the bridge's network, {_network(bridge)}, or set bip, too"
+        yield Problem(".default-gateway", gateway, hint, "lies elsewhere")
+    driver = options.get("storage-driver")
+    if driver and not _is_storage_driver(driver, options.get("features", {}), engines):
+        yield Problem(".storage-driver", driver, "write 'overlay2'", f"is none that Docker {engines} has")
     spaces = ("containerd-namespace", "moby"), ("containerd-plugins-namespace", "plugins.moby")
     containers, plugins = (options.get(name) or default for name, default in spaces)
     if containers == plugins:
@@ -97,6 +109,17 @@ def _together(options: Mapping[str, Any], engines: Engines) -> Iterator[Problem]
     if runtime and not _is_runtime(runtime, options.get("runtimes", {}), engines):
         hint = "name 'runc', or one of your runtimes"
         yield Problem(".default-runtime", runtime, hint, "is no runtime that dockerd knows")
+
+
+def _network(interface: str) -> str:
+    return str(ipaddress.ip_interface(interface).network)
+
+
+def _is_storage_driver(name: str, features: Mapping[str, Any], engines: Engines) -> bool:
+    if features.get("containerd-snapshotter") or not engines.all_before((29, 0)):
+        return True  # a snapshotter of containerd's, whatever is installed
+    older = () if engines.all_since((25, 0)) else ("aufs", "devicemapper", "overlay")
+    return name in ("btrfs", "fuse-overlayfs", "overlay2", "vfs", "zfs", *older)
 
 
 def _is_runtime(name: str, runtimes: Mapping[str, Any], engines: Engines) -> bool:

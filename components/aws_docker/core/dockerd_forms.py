@@ -79,13 +79,18 @@ def network(version: int) -> Form:
     return form
 
 
-def bridge_address(value: str, _: Engines) -> Iterator[Problem]:
+def bridge(version: int) -> Form:
     """The bridge's own address, with the prefix length of its network."""
-    yield from _interface(value, 4, "172.17.0.1/16")
+    example = {4: "172.17.0.1/16", 6: "fd00:17::1/64"}[version]
 
+    def form(value: str, _: Engines) -> Iterator[Problem]:
+        hint = f"write the bridge's address and its network's prefix length, such as '{example}'"
+        if value and not is_network(value, version):
+            yield Problem("", value, hint, f"is no IPv{version} address of a network")
+        elif value and str(ipaddress.ip_interface(value).network) == value:
+            yield Problem("", value, hint, "is the network, and not an address in it")
 
-def bridge_address_v6(value: str, _: Engines) -> Iterator[Problem]:
-    yield from _interface(value, 6, "fd00:17::1/64")
+    return form
 
 
 def firewall_mark(value: str, _: Engines) -> Iterator[Problem]:
@@ -209,12 +214,6 @@ def generic_resources(values: Sequence[str], _: Engines) -> Iterator[Problem]:
         elif kind in numbers and (number or numbers[kind]):
             yield Problem("", value, f"write names of '{kind}', or one number")
         numbers[kind] = number
-
-
-def _interface(value: str, version: int, example: str) -> Iterator[Problem]:
-    if value and not is_network(value, version):
-        hint = f"write the bridge's address and its network's prefix length, such as '{example}'"
-        yield Problem("", value, hint, f"is no IPv{version} address of a network")
 
 
 def _is_address(value: str) -> bool:

@@ -5,17 +5,15 @@ Which networks may be trusted at all is trust.py's; what is refused before anyth
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from ..core.engines import Engines
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
 from . import userdata
 from .container_networks import container_address_pools
 from .daemon_json import daemon_configuration
-
-DOCKER_TLS_PORT: Final = 2376
-"""Docker's TLS port (IANA: docker-s). 2375, the port without TLS, appears in no rule."""
 
 
 def trusted(

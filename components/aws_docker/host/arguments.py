@@ -86,5 +86,9 @@ class DockerHostArgs(TypedDict):
     allow_all_egress: NotRequired[bool]
     """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""
 
+    wait_until_ready: NotRequired[bool]
+    """Whether `pulumi up` ends only when the host answers its first client over mutual TLS, within ten minutes.
+    Whoever runs `pulumi up` must then be a trusted source. Default: `False`."""
+
     tags: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Tags for every resource that can have them, volumes included."""

@@ -3,14 +3,16 @@
 What dockerd itself would refuse is dockerd_file.py's; here is what would undo the guarantee.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final, NamedTuple, cast
 
 from ..core.dockerd import Binding, TcpAddress
 from ..core.dockerd_file import problems
+from ..core.dockerd_forms import Problem
 from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_PORTS
 
 
 class Default(NamedTuple):
@@ -98,7 +100,9 @@ def daemon_configuration(
         if isinstance(value, dict) and isinstance(merged.get(name), dict):
             value = {**merged[name], **cast(dict[str, Any], value)}
         merged[name] = value
-    return {name: value for name, value in merged.items() if value is not None}
+    merged = {name: value for name, value in merged.items() if value is not None}
+    _refuse(problems(merged, engines))
+    return merged
 
 
 def check_daemon_options(options: Any, engines: Engines = EVERY) -> None:
@@ -110,10 +114,14 @@ def check_daemon_options(options: Any, engines: Engines = EVERY) -> None:
     given = cast(Mapping[str, Any], options)
     for key, value in given.items():
         _check_guarantee(key, value)
-    for problem in problems(given, engines):
-        raise InvalidInput(f"daemon_options{problem.where}", problem.value, problem.hint, problem.problem)
+    _refuse(problems(given, engines))
     for key, value in given.items():
         _check_value(key, value)
+
+
+def _refuse(found: Iterable[Problem]) -> None:
+    for problem in found:
+        raise InvalidInput(f"daemon_options{problem.where}", problem.value, problem.hint, problem.problem)
 
 
 def _check_guarantee(key: object, value: Any) -> None:
@@ -134,7 +142,7 @@ def _check_value(key: str, value: Any) -> None:
         raise InvalidInput(argument, value, _ONLY[key][1])
     if key == "metrics-addr":
         address = TcpAddress.parse(value)
-        if address.binding is not Binding.LOOPBACK or address.port in (None, 2375, 2376):
+        if address.binding is not Binding.LOOPBACK or address.port in (None, *DOCKER_PORTS):
             hint = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
             raise InvalidInput(argument, value, hint)
 

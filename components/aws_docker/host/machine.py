@@ -37,6 +37,8 @@ class Made:
     private_ip: pulumi.Output[str]
     public_ip: pulumi.Output[str | None]
     instance_id: pulumi.Output[str]
+    document: pulumi.Output[str]
+    """What it is told, known once that stands where it looks."""
     server: certificates.Leaf | None
 
 
@@ -91,7 +93,7 @@ def machine(
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
     )
-    instance = _instance(children, plan, subnet, interface, document, before)
+    instance, told = _instance(children, plan, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
             access.endpoint,
@@ -105,6 +107,7 @@ def machine(
         private_ip=interface.private_ip,
         public_ip=public_ip,
         instance_id=instance.id,
+        document=told,
         server=server,
     )
 
@@ -139,7 +142,8 @@ def _instance(
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
-) -> aws.ec2.Instance:
+) -> tuple[aws.ec2.Instance, pulumi.Output[str]]:
+    """The instance, and the document that it is told, known once that stands where it looks."""
     common, machine = plan.common, plan.machine
     volume = (
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
@@ -202,7 +206,7 @@ def _instance(
             stop_instance_before_detaching=True,
             opts=children.options(delete_before_replace=True),
         )
-    return instance
+    return instance, parameter.value if parameter else document
 
 
 def _data_volume(

@@ -77,6 +77,8 @@ class Common:
     kms_key_id: "Input[str] | None"
     key_delivery: KeyDelivery
     daemon_options: Mapping[str, Any] | None
+    wait_until_ready: bool
+    """Whether the outputs are held back until the host answers."""
     tags: "Mapping[str, Input[str]]"
 
     @property
@@ -119,14 +121,13 @@ def plan(name: str, args: Any) -> HostPlan:
         subnet_id=given.text("subnet_id", reading.SUBNET),
     )
     given.refuse_others()
+    check_waiting(common)
     check_room(common)
     return HostPlan(common, machine)
 
 
 def read_common(name: str, given: reading.Arguments) -> Common:
     """The part of a plan that several machines can share; raises InvalidInput."""
-    system = SYSTEMS[given.choice("os", OperatingSystem.AMAZON_LINUX_2023)]
-    ami_id = given.text("ami_id", reading.IMAGE)
     common = Common(
         name=name,
         sources=_sources(given),
@@ -134,13 +135,14 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         vpc_id=given.text("vpc_id", reading.VPC),
         assign_public_ip=given.switch("assign_public_ip"),
         allow_all_egress=given.switch("allow_all_egress"),
-        system=system,
-        ami_id=ami_id,
+        system=SYSTEMS[given.choice("os", OperatingSystem.AMAZON_LINUX_2023)],
+        ami_id=given.text("ami_id", reading.IMAGE),
         root_volume_size=given.whole_number("root_volume_size", 20, 8, 16384),
         data_volume_size=given.size("data_volume_size", 1, 16384),
         kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
         daemon_options=given.options("daemon_options"),
+        wait_until_ready=given.switch("wait_until_ready"),
         tags=given.tags("tags"),
     )
     check_daemon_options(_known_options(common.daemon_options), common.engines)
@@ -159,6 +161,13 @@ def check_name(name: str) -> None:
         # Amazon EC2 API, CreateSecurityGroup; names are the same in any case.
         hint = "EC2 keeps 'sg-' for the ids of security groups: start with something else"
         raise InvalidInput("name", name, hint)
+
+
+def check_waiting(common: Common) -> None:
+    """Raises InvalidInput where nobody could ask a host whether it is ready."""
+    if common.wait_until_ready and not common.sources.remote:
+        hint = "name a trusted source that holds this machine's address, or leave it out"
+        raise InvalidInput("wait_until_ready", True, hint, "asks a host that nobody may reach")
 
 
 def check_room(common: Common) -> None:

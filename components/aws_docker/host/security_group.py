@@ -10,8 +10,8 @@ from typing import Any, cast
 import pulumi
 import pulumi_aws as aws
 
+from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
-from .access import DOCKER_TLS_PORT
 from .children import Children
 from .plan import Sources
 
