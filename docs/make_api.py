@@ -64,7 +64,7 @@ REFUSED["DockerFleet"] = (
     *(
         {**_ONE_HOST, **args}
         for args in REFUSED["DockerHost"]
-        if not args.keys() & {"subnet_id", "ami_id", "instance_type"}
+        if not args.keys() & {"subnet_id", "instance_type"}
     ),
 )
 

@@ -116,7 +116,7 @@ def test_every_operating_system_is_one_row() -> None:
 
 def test_what_is_one_machines_own_is_apart_from_what_several_can_share() -> None:
     shared = planned(trusted_cidrs=["10.0.5.0/24"], tags={"team": "platform"}).common
-    own = {"instance_type": "t4g.medium", "subnet_id": "subnet-01", "ami_id": "ami-01"}
+    own = {"instance_type": "t4g.medium", "subnet_id": "subnet-01"}
     other = planned(trusted_cidrs=["10.0.5.0/24"], tags={"team": "platform"}, **own)
     assert other.common == shared
     assert other.machine.name == "build"

@@ -65,7 +65,7 @@ def test_every_output_is_there_and_documented(component: type) -> None:
 
 
 def test_a_fleet_takes_what_a_host_takes_but_for_what_is_one_machines() -> None:
-    one_machines = {"instance_type", "subnet_id", "ami_id"}
+    one_machines = {"instance_type", "subnet_id"}
     assert DockerHostArgs.__annotations__.keys() - DockerFleetArgs.__annotations__.keys() == one_machines
     assert DockerFleetArgs.__annotations__.keys() - DockerHostArgs.__annotations__.keys() == {
         "instance_types",

@@ -44,6 +44,10 @@ class _CommonArgs(TypedDict):
     os: NotRequired[OperatingSystem]
     """The operating system. Default: Amazon Linux 2023."""
 
+    ami_id: NotRequired[pulumi.Input[str]]
+    """An explicit image of that operating system. Default: the newest when the host is first made; kept from then
+    on, so that a newer image never replaces the host."""
+
     root_volume_size: NotRequired[int]
     """GiB of the root volume (gp3, encrypted). Default: 20."""
 
@@ -93,10 +97,6 @@ class DockerHostArgs(_CommonArgs):
 
     subnet_id: NotRequired[pulumi.Input[str]]
     """The subnet. Default: one of the VPC's, chosen when the host is first made and kept."""
-
-    ami_id: NotRequired[pulumi.Input[str]]
-    """An explicit image of that operating system. Default: the newest when the host is first made; kept from then
-    on, so that a newer image never replaces the host."""
 
     instance_type: NotRequired[pulumi.Input[str]]
     """EC2 instance type; decides between x86_64 and arm64. Default: `t3.medium`."""

@@ -71,7 +71,7 @@ class DockerHost(pulumi.ComponentResource):
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
         security_group.ingress_rules(children, group, common.sources, trusted)
         identity = certificates.identity(children, common.certificates) if common.sources.remote else None
-        images = lookups.Images(children, common.system)
+        images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
         made = machine(children, host, around, subnet)
 

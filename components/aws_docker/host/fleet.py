@@ -75,7 +75,7 @@ class DockerFleet(pulumi.ComponentResource):
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
         security_group.ingress_rules(children, group, common.sources, trusted)
         identity = certificates.identity(children, common.certificates) if common.sources.remote else None
-        images = lookups.Images(children, common.system)
+        images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
         made = {
             host: machine(own, fleet.host(each), around, subnet)

@@ -11,9 +11,8 @@ import pulumi_aws as aws
 
 from . import access, advice, placement
 from .children import Children, once_known
-from .plan import Machine, Sources
+from .plan import Common, Machine, Sources
 from .reading import is_late
-from .systems import System
 
 
 def subnet(
@@ -105,17 +104,18 @@ def trusted(
 
 
 class Images:
-    """The images that machines of one system start from. What is the same for several is asked once."""
+    """The images that machines start from. What is the same for several is asked once."""
 
-    def __init__(self, children: Children, system: System) -> None:
+    def __init__(self, children: Children, common: Common) -> None:
         self._children = children
-        self._system = system
+        self._named = common.ami_id
+        self._system = common.system
         self._architectures: dict[str, pulumi.Output[str]] = {}
 
     def image(self, children: Children, machine: Machine) -> pulumi.Input[str]:
         """The image that was named, or the one that was the publisher's newest when the machine was first made."""
-        if machine.ami_id is not None:
-            return machine.ami_id
+        if self._named is not None:
+            return self._named
         architecture = self._architecture(machine.instance_type)
         newest = aws.ssm.get_parameter_output(
             name=architecture.apply(self._system.image_parameter.format), opts=self._children.asking

@@ -6,6 +6,7 @@ is access.py's, what the role allows role.py's, what the machine does with it ag
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -83,7 +84,7 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        access.document,
+        partial(access.document, engines=common.engines),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,

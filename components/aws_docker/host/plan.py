@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
 from ..core.trust import trusted_networks
 from . import reading, userdata
@@ -73,6 +74,8 @@ class Common:
     assign_public_ip: bool
     allow_all_egress: bool
     system: System
+    ami_id: "Input[str] | None"
+    """An image of that system; None: the publisher's newest."""
     root_volume_size: int
     """GiB, as are the sizes of all volumes."""
     data_volume_size: int | None
@@ -82,6 +85,11 @@ class Common:
     wait_until_ready: bool
     """Whether the outputs are held back until the host answers."""
     tags: "Mapping[str, Input[str]]"
+
+    @property
+    def engines(self) -> Engines:
+        """The Docker that the host may have: an image of the caller's may hold any."""
+        return EVERY if self.ami_id is not None else self.system.engines
 
     @property
     def in_user_data(self) -> bool:
@@ -96,7 +104,6 @@ class Machine:
     name: str
     """What is made for this machine is named after it."""
     instance_type: "Input[str]"
-    ami_id: "Input[str] | None"
     subnet_id: "Input[str] | None"
 
 
@@ -129,7 +136,6 @@ def plan(name: str, args: Any) -> HostPlan:
     machine = Machine(
         name=name,
         instance_type=given.text("instance_type", reading.INSTANCE_TYPE) or "t3.medium",
-        ami_id=given.text("ami_id", reading.IMAGE),
         subnet_id=given.text("subnet_id", reading.SUBNET),
     )
     given.refuse_others()
@@ -157,7 +163,6 @@ def fleet_plan(name: str, args: Any) -> FleetPlan:
         Machine(
             name=f"{name}-{host}",
             instance_type=types[host],
-            ami_id=None,
             subnet_id=subnet_ids[position % len(subnet_ids)] if subnet_ids else None,
         )
         for position, host in enumerate(sorted(types))
@@ -181,7 +186,7 @@ def _check_host_name(fleet: str, host: str) -> None:
 
 def read_common(name: str, given: reading.Arguments) -> Common:
     """The part of a plan that several machines can share; raises InvalidInput."""
-    return Common(
+    common = Common(
         name=name,
         sources=_sources(given),
         certificates=_certificates(given),
@@ -189,14 +194,17 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         assign_public_ip=given.switch("assign_public_ip"),
         allow_all_egress=given.switch("allow_all_egress"),
         system=SYSTEMS[given.choice("os", OperatingSystem.AMAZON_LINUX_2023)],
+        ami_id=given.text("ami_id", reading.IMAGE),
         root_volume_size=given.whole_number("root_volume_size", 20, 8, 16384),
         data_volume_size=given.size("data_volume_size", 1, 16384),
         kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
-        daemon_options=_daemon_options(given),
+        daemon_options=given.options("daemon_options"),
         wait_until_ready=given.switch("wait_until_ready"),
         tags=given.tags("tags"),
     )
+    check_daemon_options(_known_options(common.daemon_options), common.engines)
+    return common
 
 
 def check_name(name: str) -> None:
@@ -226,7 +234,9 @@ def check_room(common: Common) -> None:
     trusted = reading.known(common.sources.networks)
     bridge, pools = container_address_pools(trusted)
     document = userdata.configuration_document(
-        daemon=daemon_configuration(_known_options(common.daemon_options), bip=bridge, pools=pools),
+        daemon=daemon_configuration(
+            _known_options(common.daemon_options), bip=bridge, pools=pools, engines=common.engines
+        ),
         listen=["127.0.0.1"] if common.sources.remote else [],
         trusted=trusted,
         server_key="k" * key,
@@ -283,12 +293,6 @@ def _renewal(given: reading.Arguments, validity_days: int) -> int:
         hint = f"a certificate is valid for {validity_days} days: choose less, or it is renewed by every run"
         raise InvalidInput("renew_before_days", days, hint)
     return days
-
-
-def _daemon_options(given: reading.Arguments) -> Mapping[str, Any] | None:
-    options = given.options("daemon_options")
-    check_daemon_options(_known_options(options))
-    return options
 
 
 def _known_options(options: Any) -> Any:
