@@ -25,7 +25,7 @@ from .configuration import SCHEMA, Settings, settings
 from .findings import Certainty, Finding, guarded
 from .reading.facts import Facts
 from .reading.join import Index
-from .reading.table import read
+from .reading.table import ignored, read
 
 Judge = Callable[[Facts, Settings], Iterable[Finding]]
 StackJudge = Callable[[Index, Settings], Iterable[tuple[str, Finding]]]
@@ -72,8 +72,11 @@ def resource_rule(
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         facts = read(args.resource_type, args.props)
-        if facts is None:
+        ignoring = ignored(args.resource_type, args.opts.ignore_changes)
+        if facts is None and not ignoring:
             return
+        facts = facts or Facts()
+        facts.ignored = ignoring
         configured = settings(args.get_config())
         findings = list(guarded(lambda: judge(facts, configured)))
         if not findings and not configured.problems:

@@ -6,7 +6,7 @@ elsewhere (another document, a file in a bucket) is named. What the script does 
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from .assets import content
@@ -25,6 +25,9 @@ _FETCHING_DOCUMENTS: Final = re.compile(
     r"AWS-(?:RunRemoteScript|RunDocument|RunAnsiblePlaybook|ApplyAnsiblePlaybooks|ApplyChefRecipes|RunSaltState"
     r"|ApplyDSCMofs|InstallApplication|InstallPowerShellModule)"
 )
+
+
+_TAKES_COMMANDS: Final = re.compile(r"(?:^|/)AWS-Run(?:ShellScript|PowerShellScript|DockerAction)$")
 
 
 class _Script:
@@ -101,16 +104,26 @@ def ssm_document(resource: Value, facts: Facts) -> None:
 
 def _ssm(held: Value, facts: Facts, given: Mapping[str, str]) -> None:
     script = _Script({**_defaults(held["parameters"]), **given})
-    for step in held["mainSteps"].each():
-        if step.doubt:
-            facts.unread_machines.append(step.doubt)
+    for step in _known(held["mainSteps"], facts):
+        if doubt := step["action"].doubt:
+            facts.unread_machines.append(doubt)
         else:
-            _step(script, str(step["action"].text or ""), step["inputs"], facts)
+            _step(script, step["action"].text or "", step["inputs"], facts)
     configured = held["runtimeConfig"]
     for action in configured.names():
-        for inputs in configured[action]["properties"].each():
+        for inputs in _known(configured[action]["properties"], facts):
             _step(script, action, inputs, facts)
     script.given_to(facts, held.where, "everybody with ssm:GetDocument")
+
+
+def _known(listed: Value, facts: Facts) -> Iterator[Value]:
+    """The items of a list that are known; what is not is said to be unread."""
+    for item in (listed, *listed.each()):
+        if item.doubt:
+            facts.unread_machines.append(item.doubt)
+    for item in listed.each():
+        if not item.doubt:
+            yield item
 
 
 def _defaults(declared: Value) -> dict[str, str]:
@@ -189,40 +202,38 @@ def _run_command(script: _Script, document: str, parameters: Value, where: str) 
 def ssm_association(resource: Value, facts: Facts) -> None:
     """A document of AWS's that Systems Manager runs on instances by itself, with these parameters."""
     name, parameters = resource["name"], resource["parameters"]
-    if name.doubt or name.absent:
-        return  # a document of the stack's own is judged itself
-    _sent(str(name.text), parameters, facts, "everybody with ssm:DescribeAssociation")
+    _sent(name, parameters, facts, "everybody with ssm:DescribeAssociation")
 
 
 def maintenance_task(resource: Value, facts: Facts) -> None:
     """A task of a maintenance window."""
-    name = resource["taskArn"]
-    if name.doubt or name.absent:
-        return
-    invocation = resource["taskInvocationParameters"]
-    parameters = _command_parameters(invocation)
-    _sent(str(name.text), parameters, facts, "everybody with ssm:GetMaintenanceWindowTask")
+    parameters = _command_parameters(resource["taskInvocationParameters"], facts)
+    _sent(resource["taskArn"], parameters, facts, "everybody with ssm:GetMaintenanceWindowTask")
 
 
-def _command_parameters(invocation: Value) -> Value:
+def _command_parameters(invocation: Value, facts: Facts) -> Value:
     block = pick(invocation, "runCommandParameters", "maintenanceWindowRunCommandParameters")
     block = block if block.doubt else next(block.each(), block)
     listed = block["parameters"]
     if not listed.is_list:
         return listed
     held = {
-        str(item["name"].raw): pick(item, "values", "value").raw for item in listed.each() if not item.doubt
+        # Whichever name it has, it may be the commands.
+        "commands" if item["name"].doubt else str(item["name"].raw): pick(item, "values", "value").raw
+        for item in _known(listed, facts)
     }
     return Value(held, listed.where)
 
 
-def _sent(name: str, parameters: Value, facts: Facts, readers: str) -> None:
+def _sent(name: Value, parameters: Value, facts: Facts, readers: str) -> None:
+    # A document whose name is not known is the stack's own, and judged itself; what is sent to it are commands, too.
+    document = "AWS-RunShellScript" if name.doubt else (name.text or "")
     if parameters.doubt:
-        if re.match(r"AWS-Run(?:Shell|PowerShell)Script$|AWS-RunDockerAction$", name):
+        if not name.doubt and _TAKES_COMMANDS.search(document):
             facts.unread_machines.append(parameters.doubt)
         return
     script = _Script({})
-    _run_command(script, name, parameters, parameters.where or "the resource")
+    _run_command(script, document, parameters, parameters.where or "the resource")
     script.given_to(facts, parameters.where or "parameters", readers)
 
 
@@ -240,8 +251,8 @@ def image_component(resource: Value, facts: Facts) -> None:
     if held is None:
         return
     script = _Script({**_declared(held["parameters"], "default"), **_declared(held["constants"], "value")})
-    for phase in held["phases"].each():
-        for step in phase["steps"].each():
+    for phase in _known(held["phases"], facts):
+        for step in _known(phase["steps"], facts):
             _build_step(script, str(step["action"].text or ""), step["inputs"])
     script.given_to(facts, held.where, "everybody with imagebuilder:GetComponent")
 
@@ -310,7 +321,7 @@ def notebook(resource: Value, facts: Facts) -> None:
     """What a SageMaker notebook instance runs as root when it is made and when it starts."""
     for name in ("onCreate", "onStart"):
         for item in resource[name].each() if resource[name].is_list else [resource[name]]:
-            value = item["content"] if isinstance(item.raw, Mapping) else item
+            value = item["content"] if item.is_map else item
             _document(value, facts, "everybody with sagemaker:DescribeNotebookInstanceLifecycleConfig")
 
 
@@ -325,7 +336,7 @@ def _document(value: Value, facts: Facts, readers: str) -> None:
 
 def command(resource: Value, facts: Facts) -> None:
     """A command that `pulumi up` runs on a machine by SSH, or where it runs itself."""
-    interpreter = [str(item.raw) for item in resource["interpreter"].each() if not item.doubt]
+    interpreter = [] if _has_doubt(resource["interpreter"]) else list(lines(resource["interpreter"]))
     settings = _exports(resource["environment"])
     for name in ("create", "update", "delete"):
         value = resource[name]
@@ -341,6 +352,10 @@ def command(resource: Value, facts: Facts) -> None:
         )
     if (doubt := resource["stdin"].doubt) is not None:
         facts.unread_machines.append(doubt)
+
+
+def _has_doubt(listed: Value) -> bool:
+    return any(item.doubt for item in (listed, *listed.each()))
 
 
 def _exports(environment: Value) -> str:

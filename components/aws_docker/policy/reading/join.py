@@ -4,7 +4,7 @@ Built once for each stack. At a preview new resources have no ids yet, so resour
 of each property's dependencies, and by ids where those are known. What the join means is for the policy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -210,16 +210,13 @@ class Index:
             for interface in _child(block, "networkInterfaces").each():
                 places += [_child(interface, name) for name in ("securityGroups", "groups", "groupSet")]
             for place in places:
-                items = [
-                    _child(item, "groupId") if isinstance(item.raw, Mapping) else item
-                    for item in place.each()
-                ]
+                items = [_child(item, "groupId") if item.is_map else item for item in place.each()]
                 yield [item.raw for item in items if isinstance(item.raw, str)]
 
 
 def _child(value: Value, name: str) -> Value:
     # One malformed resource must not hide the others: its own policies speak of it.
-    return value[name] if isinstance(value.raw, Mapping) else Value(None)
+    return value[name] if value.is_map else Value(None)
 
 
 def _ingress(resource: PolicyResource) -> list[Ingress]:
