@@ -53,6 +53,6 @@ def test_every_kind_says_which_properties_are_judged() -> None:
     assert silent == {
         short
         for short, kind in KINDS.items()
-        if kind.roles & (Role.INTERFACE_ATTACHMENT | Role.GROUP_ATTACHMENT | Role.CLIENT)
+        if kind.roles & (Role.INTERFACE_ATTACHMENT | Role.GROUP_ATTACHMENT | Role.CLIENT | Role.BALANCER)
         or short.startswith("command:")
     }

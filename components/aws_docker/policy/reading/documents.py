@@ -95,11 +95,20 @@ def _whole(document: Value, facts: Facts) -> Value | None:
 # --- Systems Manager -----------------------------------------------------------------------------------------------
 
 
-def ssm_document(resource: Value, facts: Facts) -> None:
-    """A document of Systems Manager: a command's (schemas 1.2 and 2.x) or an automation's (0.3)."""
+def ssm_document(resource: Value, facts: Facts, sent: Value | None = None) -> None:
+    """A document of Systems Manager: a command's (schemas 1.2 and 2.x) or an automation's (0.3).
+
+    With the parameters that are sent to it, where there are any; else with its own defaults.
+    """
     held = _whole(resource["content"], facts)
-    if held is not None:
-        _ssm(held, facts, {})
+    if held is None:
+        return
+    given: dict[str, str] = {}
+    if sent is not None:
+        for name in sent.names():
+            if not sent[name].doubt:
+                given[_key(name)] = "\n".join(lines(sent[name]))
+    _ssm(held, facts, given)
 
 
 def _ssm(held: Value, facts: Facts, given: Mapping[str, str]) -> None:
@@ -197,6 +206,12 @@ def _run_command(script: _Script, document: str, parameters: Value, where: str) 
             script.elsewhere.append(Doubt(where, f"({name}) runs what stands elsewhere", final=True))
         case _:
             pass
+
+
+def sent_parameters(resource: Value) -> Value:
+    """The parameters that an association or a maintenance task sends to its document."""
+    given = resource["parameters"]
+    return _command_parameters(resource["taskInvocationParameters"], Facts()) if given.absent else given
 
 
 def ssm_association(resource: Value, facts: Facts) -> None:

@@ -42,6 +42,19 @@ class Role(Flag):
     GROUP_ATTACHMENT = auto()
     PREFIX_LIST = auto()
     PREFIX_LIST_ENTRY = auto()
+    BALANCER = auto()
+    LISTENER = auto()
+    """It listens for a load balancer."""
+    TARGETS = auto()
+    """A group of targets of a load balancer."""
+    TARGET = auto()
+    """It adds one target to such a group."""
+    ENDPOINT_SERVICE = auto()
+    """It publishes load balancers to other networks and accounts."""
+    SENT = auto()
+    """It sends a document to machines."""
+    SENDABLE = auto()
+    """A document that can be sent to machines."""
     METADATA = auto()
     """Its `metadataOptions` can be set."""
     DEFAULT = auto()
@@ -78,9 +91,9 @@ _ACL_RULE: Final = _kind(
     Role.NETWORK,
     "protocol fromPort toPort portRange cidrBlock ipv6CidrBlock ruleAction ruleNumber egress",
 )
-_LISTENER: Final = _kind(balancers.listener, Role.NETWORK, "port protocol")
-_TARGETS: Final = _kind(balancers.target_group, Role.NETWORK, "port protocol targets config")
-_TARGET: Final = _kind(balancers.attachment, Role.NETWORK, "port target")
+_LISTENER: Final = _kind(balancers.listener, Role.NETWORK | Role.LISTENER, "port protocol")
+_TARGETS: Final = _kind(balancers.target_group, Role.NETWORK | Role.TARGETS, "port protocol targets config")
+_TARGET: Final = _kind(balancers.attachment, Role.NETWORK | Role.TARGET, "port target")
 _CLASSIC: Final = _kind(balancers.classic, Role.NETWORK, "listeners")
 _ACCELERATOR: Final = _kind(balancers.accelerator, Role.NETWORK, "portRanges portOverrides")
 _OF_INSTANCE: Final = (
@@ -93,6 +106,8 @@ _SPOT_FLEET: Final = _kind(
     machines.spot_fleet, Role.MACHINE, "launchSpecifications spotFleetRequestConfigData"
 )
 _DESCRIBING: Final = _kind(None, Role.DESCRIBING, "desiredState properties templateBody parameters")
+_BALANCER: Final = _kind(None, Role.BALANCER)
+_ENDPOINT_SERVICE: Final = _kind(None, Role.ENDPOINT_SERVICE, "networkLoadBalancerArns")
 _CLOUDFRONT: Final = _kind(forwarders.cloudfront, Role.NETWORK, "origins distributionConfig")
 _VPC_ORIGIN: Final = _kind(forwarders.vpc_origin, Role.NETWORK, "vpcOriginEndpointConfig")
 _INTEGRATION: Final = _kind(forwarders.api_integration, Role.NETWORK, "uri integrationUri integration")
@@ -111,10 +126,10 @@ _BATCH_JOB: Final = _kind(
 _LIGHTSAIL_DEPLOYMENT: Final = _kind(
     containers.lightsail_deployment, Role.CONTAINER, "containers publicEndpoint containerServiceDeployment"
 )
-_SSM_DOCUMENT: Final = _kind(documents.ssm_document, Role.DOCUMENT, "content")
-_ASSOCIATION: Final = _kind(documents.ssm_association, Role.DOCUMENT, "name parameters")
+_SSM_DOCUMENT: Final = _kind(documents.ssm_document, Role.DOCUMENT | Role.SENDABLE, "content")
+_ASSOCIATION: Final = _kind(documents.ssm_association, Role.DOCUMENT | Role.SENT, "name parameters")
 _MAINTENANCE_TASK: Final = _kind(
-    documents.maintenance_task, Role.DOCUMENT, "taskArn taskInvocationParameters"
+    documents.maintenance_task, Role.DOCUMENT | Role.SENT, "taskArn taskInvocationParameters"
 )
 _IMAGE_COMPONENT: Final = _kind(documents.image_component, Role.DOCUMENT, "data uri")
 _IMAGE_RECIPE: Final = _kind(
@@ -242,6 +257,10 @@ KINDS: Final[Mapping[str, Kind]] = {
     "aws:ec2:NetworkInterfaceAttachment": _kind(None, Role.INTERFACE_ATTACHMENT),
     "aws-native:ec2:NetworkInterfaceAttachment": _kind(None, Role.INTERFACE_ATTACHMENT),
     "aws:ec2:NetworkInterfaceSecurityGroupAttachment": _kind(None, Role.GROUP_ATTACHMENT),
+    **{f"aws:{module}:LoadBalancer": _BALANCER for module in _LB_MODULES},
+    "aws-native:elasticloadbalancingv2:LoadBalancer": _BALANCER,
+    "aws:ec2:VpcEndpointService": _ENDPOINT_SERVICE,
+    "aws-native:ec2:VpcEndpointService": _ENDPOINT_SERVICE,
     "aws:ec2:ManagedPrefixList": _kind(None, Role.PREFIX_LIST, "entries"),
     "aws-native:ec2:PrefixList": _kind(None, Role.PREFIX_LIST, "entries"),
     "aws:ec2:ManagedPrefixListEntry": _kind(None, Role.PREFIX_LIST_ENTRY, "cidr"),
