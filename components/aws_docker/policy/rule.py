@@ -168,5 +168,6 @@ def deliver(
 _SAID: Final = {
     Certainty.CERTAIN: "",
     Certainty.UNREADABLE: "could not evaluate: ",
+    Certainty.UNRELATED: "could not evaluate: ",
     Certainty.NOT_YET: "not known yet: ",
 }

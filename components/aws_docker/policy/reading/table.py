@@ -9,7 +9,7 @@ from enum import Flag, auto
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from . import balancers, containers, documents, forwarders, machines, networks
+from . import balancers, commands, containers, documents, forwarders, machines, networks
 from .facts import Facts
 from .templates import described
 from .values import Doubt, Value
@@ -136,8 +136,8 @@ _IMAGE_RECIPE: Final = _kind(
     documents.image_recipe, Role.DOCUMENT, "userDataBase64 additionalInstanceConfiguration"
 )
 _NOTEBOOK: Final = _kind(documents.notebook, Role.DOCUMENT, "onCreate onStart")
-_COMMAND: Final = _kind(documents.command, Role.DOCUMENT)
-_COPIED_FILE: Final = _kind(documents.copied_file, Role.DOCUMENT)
+_COMMAND: Final = _kind(commands.command, Role.DOCUMENT)
+_COPIED_FILE: Final = _kind(commands.copied_file, Role.DOCUMENT)
 
 
 def _native_lightsail(resource: Value, facts: Facts) -> None:
@@ -347,8 +347,10 @@ def _unread(facts: Facts, of: Role, doubt: Doubt) -> None:
     """What could not be read, for those whom it concerns: where the kind is open, for all."""
     if of & (Role.NETWORK | Role.DESCRIBING):
         facts.unread.append(doubt)
-    if of & (Role.MACHINE | Role.DOCUMENT | Role.DESCRIBING):
+    if of & (Role.MACHINE | Role.DESCRIBING):
         facts.unread_machines.append(doubt)
+    if of & Role.DOCUMENT:
+        facts.unread_documents.append(doubt)
     if of & Role.CONTAINER:
         facts.unread_containers.append(doubt)
     if of & Role.CLIENT:
