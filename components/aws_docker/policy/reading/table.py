@@ -274,7 +274,12 @@ KINDS: Final[Mapping[str, Kind]] = {
 """All that is read. A new kind is one row here, and one in docs/policies.md."""
 
 _NOTHING: Final = Role(0)
-_READ: Final = Role.NETWORK | Role.MACHINE | Role.DOCUMENT | Role.CONTAINER | Role.CLIENT | Role.DESCRIBING
+READ: Final = Role.NETWORK | Role.MACHINE | Role.DOCUMENT | Role.CONTAINER | Role.CLIENT | Role.DESCRIBING
+"""What is read by itself; all else is only joined."""
+WAYS_IN: Final = Role.NETWORK | Role.CONTAINER | Role.DESCRIBING
+"""What says who reaches a port."""
+DOCUMENTS: Final = Role.MACHINE | Role.DOCUMENT | Role.DESCRIBING
+"""What holds documents that machines run."""
 
 
 def kinds(role: Role) -> frozenset[str]:
@@ -308,7 +313,7 @@ def read(token: str, properties: Any) -> Facts | None:
     """What a resource says; None for a kind that is not read. Never raises: what cannot be read is in the facts."""
     short = short_form(token)
     kind = KINDS.get(short)
-    if kind is None or not kind.roles & _READ:
+    if kind is None or not kind.roles & READ:
         return None
     facts, resource = Facts(), Value(properties)
     if kind.reader is None:
