@@ -14,9 +14,9 @@ from aws_docker.audit.conversations import Conversation, End, PortFacts, State, 
 from aws_docker.audit.findings import Exit
 from aws_docker.audit.probing import probe
 from aws_docker.audit.results import ProbeReport
+from aws_docker.audit.speaking import ProbeSettings, hung_up
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict, judge_port
-from aws_docker.audit.wire import ProbeSettings, hung_up
 from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.hosts import certs

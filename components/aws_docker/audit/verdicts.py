@@ -260,6 +260,11 @@ _TABLE: Final[tuple[_Row, ...]] = (
         lambda seen: f"TLS, then {_ending(seen.tls)}",
     ),
     _Row(
+        lambda seen: seen.ended(End.MALFORMED),
+        Verdict.UNCLEAR,
+        lambda seen: "it speaks HTTP that cannot be read",
+    ),
+    _Row(
         lambda seen: seen.ended(End.GARBAGE),
         Verdict.NOT_DOCKER,
         lambda seen: "what it says is neither HTTP nor TLS",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from aws_docker.audit.probing import probe as run
-from aws_docker.audit.wire import ProbeSettings
+from aws_docker.audit.speaking import ProbeSettings
 from aws_docker.core.ports import DOCKER_PORTS
 
 from .errors import checking
