@@ -102,7 +102,7 @@ def run(stack: ExitStack, report: Report, obstacle: str | None = None) -> None:
     with step("embedded cloud (moto)"):
         cloud = stack.enter_context(Cloud())
         cloud.connect(OFFICE)
-    config = {"trustedCidrs": [TRUSTED], "clients": ["alice", "bob"], "os": image.SYSTEM}
+    config = {"trustedCidrs": [TRUSTED], "clients": ["alice", "bob"], "os": image.MAIN}
     pulumi = stack.enter_context(
         Stack(cloud, ROOT / "examples/quickstart", config, project="pulumi-aws-docker")
     )
@@ -140,7 +140,7 @@ def _boot_and_try(
 ) -> None:
     folders.clean()
     with console.status("host image (two minutes, the first time)") as status:
-        base = image.ensure(lambda message: status.update(message))
+        base = image.ensure(say=status.update)
     wires = stack.enter_context(network.Network())
     outputs = pulumi.outputs()
     host = machine.Machine(cloud, outputs["instance_id"], wires, base)

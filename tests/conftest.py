@@ -103,6 +103,7 @@ _LONG = (
     "host/test_systems.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
+    "engine/test_upgrade.py",
     "host/test_ipv6.py",
     "audit/test_probe.py",
     "engine/test_demo.py",

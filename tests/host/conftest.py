@@ -33,7 +33,7 @@ def cloud(requires: Callable[..., None]) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def base() -> image.Image:
-    return image.ensure(print)
+    return image.ensure(say=print)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ class Deployment:
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
     ipv6: str | None = None
-    system: str = "debian-12"
+    system: str = image.MAIN
     docker_installed: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 

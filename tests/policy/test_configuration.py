@@ -2,11 +2,13 @@
 
 import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pulumi_policy import EnforcementLevel
 
 from aws_docker.policy import docker_2376_trusted_sources_only, docker_no_2375, rules
+from aws_docker.policy.rule import ResourceRule, StackRule
 from aws_docker.policy.testing import UNKNOWN, analyze, remediate, urn
 from tests.policy.corpus import GROUP, NO_2375, RULE, TRUSTED, TRUSTED_ONLY, VPC_RULE, inline, rule, vpc_rule
 
@@ -241,3 +243,25 @@ def test_every_policy_says_what_it_is_and_how_to_mend() -> None:
         assert each.remediation_steps
         assert f"### {each.name}\n" in page
         assert each.config_schema
+
+
+def test_the_table_of_policies_in_the_docs_is_that_of_the_code() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in page.splitlines()
+        if line[:9] == "| [docker"
+    ]
+    assert [row[:5] for row in rows] == [
+        [
+            f"[{rule.check.id}](#{rule.check.id})"
+            + (" (whole stack)" if isinstance(rule, StackRule) else ""),
+            rule.check.what,
+            rule.check.why,
+            rule.check.severity,
+            cast(EnforcementLevel, rule.enforcement_level).value,
+        ]
+        for rule in rules()
+    ]
+    remediated = {row[0].partition("]")[0][1:] for row in rows if row[5]}
+    assert remediated == {rule.name for rule in rules() if isinstance(rule, ResourceRule) and rule.remediates}

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_docker.policy import docker_2376_trusted_sources_only, docker_no_2375, rules
-from aws_docker.policy.reading.table import DESCRIBED, MACHINES, NETWORK
+from aws_docker.policy.reading.table import KINDS
 from aws_docker.policy.testing import UNKNOWN, analyze
 from tests.policy.corpus import ACL, GROUP, NO_2375, TRUSTED, TRUSTED_ONLY, network_violations
 
@@ -189,8 +189,6 @@ _NAMES = (
 
 
 @settings(max_examples=500, deadline=None)
-@given(
-    st.sampled_from(sorted({*NETWORK, *MACHINES, *DESCRIBED})), st.dictionaries(st.sampled_from(_NAMES), _ANY)
-)
+@given(st.sampled_from(sorted(KINDS)), st.dictionaries(st.sampled_from(_NAMES), _ANY))
 def test_nothing_that_a_resource_holds_ends_the_pack(kind: str, properties: dict[str, Any]) -> None:
     analyze(rules(), kind, properties, config=TRUSTED)

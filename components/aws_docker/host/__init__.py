@@ -1,1 +1,10 @@
+"""The component: arguments -> plan (pure, frozen, every refusal) -> a list of resources; and the host's own program.
 
+arguments.py     what a caller may ask: the contract
+plan.py          what a host is: every default and refusal; reading.py reads one argument, systems.py has a row for
+                 each operating system, keys.py the keys there can be, advice.py what is said as a warning
+access.py        what is decided once late values are known: who is served, where; placement.py: in which subnet
+component.py     what exists; made by lookups, security_group, certificates and machine
+userdata.py      what a host is told; daemon_json.py and container_networks.py: of Docker; role.py: what it may do
+agent.py         what the host does with it
+"""

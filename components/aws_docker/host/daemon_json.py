@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, cast
 from ..core.dockerd import Binding, TcpAddress
 from ..core.dockerd_options import FILE_OPTIONS
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_PORTS
 
 
 class Default(NamedTuple):
@@ -125,7 +126,7 @@ def _check_option(key: Any, value: Any) -> None:
         raise InvalidInput(argument, value, _ONLY[key][1])
     if key == "metrics-addr":
         address = TcpAddress.parse(value)
-        if address.binding is not Binding.LOOPBACK or address.port in (None, 2375, 2376):
+        if address.binding is not Binding.LOOPBACK or address.port in (None, *DOCKER_PORTS):
             hint = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
             raise InvalidInput(argument, value, hint)
     if key == "log-opts":

@@ -5,28 +5,29 @@ trusted source configured, nobody is trusted.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from pulumi_policy import Severity
-
-from .findings import TRUST_SCHEMA, Finding, Settings
-from .judging import network_findings
+from ..core.checks import Check, Severity
+from .configuration import TRUST_SCHEMA, Settings
+from .findings import Finding
+from .judges.sources import network_findings
 from .reading.facts import Facts
 from .remediation import narrow_sources
 from .rule import resource_rule
+
+CHECK: Final = Check(
+    id="docker-2376-trusted-sources-only",
+    what="Only trusted sources may reach TCP 2376, where Docker serves its API.",
+    why="A client's key opens the whole host.",
+    hint="Narrow the rule to trusted sources, or trust its sources in the policy's configuration "
+    "(trustedCidrs, trustedPrefixListIds, trustedSecurityGroupIds). At the level 'remediate', "
+    "address ranges of rules for 2376 alone are narrowed to the trusted part.",
+    severity=Severity.HIGH,
+)
 
 
 def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return network_findings(facts, 2376, settings.trusted)
 
 
-docker_2376_trusted_sources_only = resource_rule(
-    "docker-2376-trusted-sources-only",
-    "Only trusted sources may reach TCP 2376, where Docker serves its API: a client's key opens the whole host.",
-    _judge,
-    severity=Severity.HIGH,
-    remediation_steps="Narrow the rule to trusted sources, or trust its sources in the policy's configuration "
-    "(trustedCidrs, trustedPrefixListIds, trustedSecurityGroupIds). At the level 'remediate', address ranges of rules "
-    "for 2376 alone are narrowed to the trusted part.",
-    schema=TRUST_SCHEMA,
-    remediate=narrow_sources,
-)
+docker_2376_trusted_sources_only = resource_rule(CHECK, _judge, schema=TRUST_SCHEMA, remediate=narrow_sources)

@@ -16,6 +16,10 @@ def main(name: str) -> None:
 
         kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
         serve(Plugin("aws", kinds, functions.FUNCTIONS, Api))
+    elif name == "docker":
+        from lab.engine.providers import docker
+
+        serve(Plugin("docker", docker.KINDS, {}, docker.Client))
     else:
         from lab.engine.providers import tls
 

@@ -7,11 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ..boot import BootJudgement, judge
-from ..boot.formats.documents import read
-from ..core.dockerd import Access, Listener
-from .findings import Certainty, Finding, doubtful, violation
-from .reading.facts import Facts, Machine, UserData
+from ...boot import BootJudgement, judge
+from ...boot.formats.documents import read
+from ...core.dockerd import Access, Listener
+from ..findings import Certainty, Finding, doubtful, violation
+from ..reading.facts import Facts, Machine, UserData
+from ..reading.values import About
 
 
 @lru_cache(maxsize=64)
@@ -47,9 +48,11 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
         for document, judged in documents(machine):
             for found in judged.listeners:
                 if not found.listener.safe:
-                    yield _listener(f"{_place(document)}, {found.where}", found.listener)
+                    place = _place(document) + (f", {found.where}" if document.has_lines else "")
+                    yield listener_finding(place, found.listener)
             for sentence in judged.unread:
                 yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+            yield from doubtful(document.elsewhere, ", which cannot be read here")
         yield from _unknown(machine, "it may make dockerd listen without asking for client certificates")
     yield from doubtful(
         facts.unread_machines, ", so dockerd may listen without asking for client certificates"
@@ -60,16 +63,19 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
     """Every private key in a start-up document."""
     for machine in facts.machines:
         for document, judged in documents(machine):
+            if document.readers is None:
+                continue
             for where in judged.private_keys:
+                place = _place(document) + (f", {where}," if document.has_lines else "")
                 yield violation(
-                    f"{_place(document)}, {where}, holds a private key, which every process on the machine and "
-                    "everybody with ec2:DescribeInstanceAttribute can read; deliver it by Parameter Store instead"
+                    f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
+                    "instead"
                 )
             for sentence in undecoded(document.text or ""):
                 yield Finding(
                     Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
                 )
-        yield from _unknown(machine, "it may hold a private key")
+        yield from _unknown(machine, "it may hold a private key", of_commands=False)
     yield from doubtful(facts.unread_machines, ", so it may hold a private key")
 
 
@@ -86,9 +92,9 @@ def metadata_findings(facts: Facts) -> Iterator[Finding]:
     yield from doubtful(facts.unread_machines, ", so it may run Docker with an open metadata service")
 
 
-def _unknown(machine: Machine, consequence: str) -> Iterator[Finding]:
-    doubts = [document.doubt for document in machine.user_data if document.doubt]
-    return doubtful(doubts, f": {consequence}")
+def _unknown(machine: Machine, consequence: str, of_commands: bool = True) -> Iterator[Finding]:
+    documents = [each for each in machine.user_data if of_commands or each.readers is not None]
+    return doubtful([each.doubt for each in documents if each.doubt], f": {consequence}")
 
 
 def _lacking(machine: Machine) -> list[Finding]:
@@ -107,15 +113,15 @@ def _lacking(machine: Machine) -> list[Finding]:
         text = f"{options.inherited} decides on the metadata service, and is judged where it is made"
         return [Finding(Certainty.NOT_YET, text)]
     lacking: list[Finding] = []
-    known = {doubt.where.rpartition(".")[2] for doubt in options.doubts}
-    if options.tokens != "required" and "httpTokens" not in known:
+    unknown = {doubt.about for doubt in options.doubts}
+    if options.tokens != "required" and About.TOKENS not in unknown:
         said = f"is {options.tokens!r}" if options.tokens else "is not set"
         lacking.append(
             violation(
                 f"{options.where}.httpTokens {said}: without IMDSv2, one forged request reads the role's keys"
             )
         )
-    if options.hop_limit not in (1, 1.0, "1") and "httpPutResponseHopLimit" not in known:
+    if options.hop_limit not in (1, 1.0, "1") and About.HOP_LIMIT not in unknown:
         said = "is not set, and images set 2" if options.hop_limit is None else f"is {options.hop_limit:.9}"
         lacking.append(
             violation(
@@ -125,7 +131,7 @@ def _lacking(machine: Machine) -> list[Finding]:
     return lacking + list(doubtful(options.doubts, ": the metadata service may answer containers"))
 
 
-def _listener(place: str, listener: Listener) -> Finding:
+def listener_finding(place: str, listener: Listener) -> Finding:
     at = "a port that cannot be read" if listener.port is None else f"port {listener.port}"
     if listener.access is Access.UNREADABLE:
         return Finding(Certainty.UNREADABLE, f"{place}: dockerd may listen on {at}: {listener.reason}")

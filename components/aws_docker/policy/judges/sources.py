@@ -6,10 +6,12 @@ Whether a start-up document opens a listener is for `boot`; what is made of the 
 from collections.abc import Iterator
 from typing import Final
 
-from ..core.addresses import AddressSet
-from ..core.networks import SELF, acl_admits, admits
-from .findings import NOBODY, Finding, Trusted, doubtful, shown, violation
-from .reading.facts import AclItem, Facts, Forward, Ingress
+from ...core.addresses import AddressSet
+from ...core.networks import SELF, acl_admits, admits
+from ..configuration import NOBODY, Trusted
+from ..findings import Finding, doubtful, shown, violation
+from ..reading.facts import AclItem, Facts, Forward, Ingress
+from ..reading.values import About
 
 _OWN: Final = "its own members"
 
@@ -33,7 +35,7 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
     for rule in facts.ingress:
         if not rule.rule.all_traffic:
             if rule.rule.groups or rule.group:
-                protocol = [each for each in rule.about if each.where.lower().endswith("protocol")]
+                protocol = [each for each in rule.about if each.about is About.PROTOCOL]
                 yield from doubtful(
                     protocol, f": {_where(rule.where)} may admit all traffic between members of groups"
                 )
@@ -45,9 +47,18 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
                 f"{_where(rule.where)} admits all traffic from {group}, TCP {port} included: whoever is a member "
                 "reaches a Docker daemon that listens there. Name the ports that are meant"
             )
-        perhaps = [each for each in rule.perhaps if _of_groups(each.where)]
+        perhaps = [each for each in rule.perhaps if each.about is About.GROUP]
         yield from doubtful(
             perhaps, f": {_where(rule.where)} may admit all traffic between members of groups"
+        )
+
+
+def ignored_findings(facts: Facts) -> Iterator[Finding]:
+    """Properties that were judged, and that `pulumi up` never sets again."""
+    for name in facts.ignored:
+        yield violation(
+            f"changes of {name} are ignored: what was judged is what the state holds, and not what AWS has once "
+            "somebody changed it"
         )
 
 
@@ -80,7 +91,7 @@ def _ingress(rule: Ingress, port: int, trusted: Trusted, hint: str) -> Iterator[
         yield violation(f"{where} admits {' and '.join(beyond)} to TCP {port} ({_range(rule)}); {hint}")
     elif beyond:
         yield from doubtful(rule.about, f": {where} may admit {' and '.join(beyond)} to TCP {port}")
-    perhaps = rule.perhaps if by_range else [each for each in rule.perhaps if not _of_groups(each.where)]
+    perhaps = rule.perhaps if by_range else [each for each in rule.perhaps if each.about is not About.GROUP]
     yield from doubtful([*doubts, *perhaps], f": {where} may admit an untrusted source to TCP {port}")
 
 
@@ -91,10 +102,6 @@ def _beyond(addresses: AddressSet, trusted: Trusted) -> AddressSet:
     return AddressSet.of(
         each for each in addresses.networks() if not AddressSet.of([each]) <= trusted.addresses
     )
-
-
-def _of_groups(where: str) -> bool:
-    return where.rpartition(".")[2] in ("self", "securityGroups")
 
 
 def _acl(items: list[AclItem], port: int, trusted: Trusted) -> Iterator[Finding]:
@@ -120,15 +127,15 @@ def _acl(items: list[AclItem], port: int, trusted: Trusted) -> Iterator[Finding]
 
 
 def _forward(forward: Forward, port: int) -> Iterator[Finding]:
-    says = f"{forward.where}: the load balancer {forward.what} TCP {port}"
+    says = f"{forward.where}: {forward.by} {forward.what} TCP {port}"
     if forward.doubts:
-        yield from doubtful(forward.doubts, f": the load balancer may be one that {forward.what} TCP {port}")
+        yield from doubtful(forward.doubts, f": {forward.by} may be one that {forward.what} TCP {port}")
     elif port == 2375:
         yield violation(f"{says}, Docker's port without TLS; take another port, or delete it")
-    else:
+    elif forward.hides_client:
         yield violation(
-            f"{says}, so whoever reaches the load balancer reaches the daemon, and the daemon's firewall sees the "
-            "load balancer for its client; let clients reach the host itself"
+            f"{says}, so whoever reaches {forward.by} reaches the daemon, and the daemon's firewall sees "
+            f"{forward.by} for its client; let clients reach the host itself"
         )
 
 

@@ -10,27 +10,13 @@ from typing import Final
 
 from pulumi_policy import PolicyResource
 
-from ..core.addresses import AddressSet, union
-from .reading.facts import Facts, Ingress
-from .reading.table import MACHINES, read
-from .reading.table import short_form as short
-from .reading.values import Value
+from ...core.addresses import AddressSet, union
+from .facts import Facts, Ingress
+from .table import Role, read, roles
+from .values import About, Value
 
-_GROUPS: Final = frozenset(
-    {"aws:ec2:SecurityGroup", "aws:ec2:DefaultSecurityGroup", "aws-native:ec2:SecurityGroup"}
-)
-_DEFAULT_GROUP: Final = "aws:ec2:DefaultSecurityGroup"
-_RULES: Final = frozenset(
-    {"aws:ec2:SecurityGroupRule", "aws:vpc:SecurityGroupIngressRule", "aws-native:ec2:SecurityGroupIngress"}
-)
-_INTERFACES: Final = frozenset({"aws:ec2:NetworkInterface", "aws-native:ec2:NetworkInterface"})
-_INTERFACE_ATTACHMENTS: Final = frozenset(
-    {"aws:ec2:NetworkInterfaceAttachment", "aws-native:ec2:NetworkInterfaceAttachment"}
-)
-_GROUP_ATTACHMENT: Final = "aws:ec2:NetworkInterfaceSecurityGroupAttachment"
-_PREFIX_LISTS: Final = frozenset({"aws:ec2:ManagedPrefixList", "aws-native:ec2:PrefixList"})
-_PREFIX_LIST_ENTRY: Final = "aws:ec2:ManagedPrefixListEntry"
-_TEMPLATES: Final = frozenset({"aws:ec2:LaunchTemplate", "aws-native:ec2:LaunchTemplate"})
+_NAMING_OTHERS: Final = Role.RULE | Role.INTERFACE_ATTACHMENT | Role.GROUP_ATTACHMENT | Role.PREFIX_LIST_ENTRY
+"""What has the id of another resource for a property: of `groupId`, say."""
 _OWN_RULE_OF: Final = ("securityGroupId", "groupId")
 _GROUPS_OF: Final = (
     "vpcSecurityGroupIds",
@@ -72,19 +58,17 @@ class Index:
     """A stack's resources by kind and by id."""
 
     def __init__(self, resources: Iterable[PolicyResource]) -> None:
-        self._of_kind: dict[str, list[PolicyResource]] = {}
+        self._with_role: dict[Role, list[PolicyResource]] = {role: [] for role in Role}
         self._by_id: dict[str, PolicyResource] = {}
         for resource in resources:
-            token = short(resource.resource_type)
-            if token not in _READ:
+            has = roles(resource.resource_type)
+            if not has:
                 continue
-            self._of_kind.setdefault(token, []).append(resource)
+            for role in has:
+                self._with_role[role].append(resource)
             properties = Value(resource.props)
             for name in ("id", "groupId", "prefixListId", "networkInterfaceId"):
-                if name != "id" and token in _RULES | _INTERFACE_ATTACHMENTS | {
-                    _GROUP_ATTACHMENT,
-                    _PREFIX_LIST_ENTRY,
-                }:
+                if name != "id" and has & _NAMING_OTHERS:
                     continue
                 value = properties[name].raw
                 if isinstance(value, str) and value:
@@ -92,20 +76,15 @@ class Index:
         self._entries = self._prefix_list_entries()
         self._rules = self._rules_of_groups()
 
-    def _all(self, kinds: Iterable[str]) -> Iterator[PolicyResource]:
-        for kind in kinds:
-            yield from self._of_kind.get(kind, ())
-
     def _targets(
-        self, resource: PolicyResource, names: Iterable[str], kinds: Iterable[str]
+        self, resource: PolicyResource, names: Iterable[str], wanted: Role
     ) -> tuple[list[PolicyResource], list[str]]:
         """The resources that properties refer to, and the ids that are no resource of this stack."""
-        wanted = frozenset(kinds)
         found: dict[str, PolicyResource] = {}
         others: list[str] = []
         for name in names:
             for dependency in resource.property_dependencies.get(name, ()):
-                if short(dependency.resource_type) in wanted:
+                if roles(dependency.resource_type) & wanted:
                     found[dependency.urn] = dependency
             for item in Value(resource.props)[name].each():
                 if not isinstance(item.raw, str):
@@ -113,7 +92,7 @@ class Index:
                 known = self._by_id.get(item.raw)
                 if known is None:
                     others.append(item.raw)
-                elif short(known.resource_type) in wanted:
+                elif roles(known.resource_type) & wanted:
                     found[known.urn] = known
         return list(found.values()), others
 
@@ -121,23 +100,23 @@ class Index:
 
     def _prefix_list_entries(self) -> dict[str, AddressSet]:
         parts: dict[str, list[AddressSet]] = {}
-        for resource in self._all(_PREFIX_LISTS):
+        for resource in self._with_role[Role.PREFIX_LIST]:
             parts[resource.urn] = [
                 _network(_child(entry, "cidr")) for entry in Value(resource.props)["entries"].each()
             ]
-        for entry in self._all([_PREFIX_LIST_ENTRY]):
-            for target in self._targets(entry, ["prefixListId"], _PREFIX_LISTS)[0]:
+        for entry in self._with_role[Role.PREFIX_LIST_ENTRY]:
+            for target in self._targets(entry, ["prefixListId"], Role.PREFIX_LIST)[0]:
                 parts[target.urn].append(_network(Value(entry.props)["cidr"]))
         return {urn: union(networks) for urn, networks in parts.items()}
 
     def with_entries(self, resource: PolicyResource, rule: Ingress) -> tuple[Ingress, AddressSet]:
         """A rule with its prefix lists' entries for those that stand in this stack, and these entries."""
-        lists, _ = self._targets(resource, _PREFIX_LISTS_OF, _PREFIX_LISTS)
+        lists, _ = self._targets(resource, _PREFIX_LISTS_OF, Role.PREFIX_LIST)
         known = {each for each in rule.rule.prefix_lists if each in self._by_id}
         lists += [
             self._by_id[each] for each in known if self._by_id[each].urn not in {one.urn for one in lists}
         ]
-        doubts = tuple(each for each in rule.address if "prefixlist" not in each.where.lower())
+        doubts = tuple(each for each in rule.address if each.about is not About.PREFIX_LIST)
         if not lists or (not known and doubts == rule.address):
             return rule, union(())
         entries = union(self._entries.get(each.urn, union(())) for each in lists)
@@ -150,16 +129,16 @@ class Index:
 
     def _rules_of_groups(self) -> dict[str, list[tuple[PolicyResource, Ingress]]]:
         rules: dict[str, list[tuple[PolicyResource, Ingress]]] = {}
-        for group in self._all(_GROUPS):
+        for group in self._with_role[Role.GROUP]:
             rules[group.urn] = [(group, each) for each in _ingress(group)]
-        for rule in self._all(_RULES):
-            for group in self._targets(rule, _OWN_RULE_OF, _GROUPS)[0]:
+        for rule in self._with_role[Role.RULE]:
+            for group in self._targets(rule, _OWN_RULE_OF, Role.GROUP)[0]:
                 rules[group.urn] += [(rule, each) for each in _ingress(rule)]
         return rules
 
     def rules(self) -> Iterator[tuple[PolicyResource, Ingress]]:
         """Every rule of the stack, with the resource that it stands in."""
-        for resource in self._all([*_GROUPS, *_RULES]):
+        for resource in [*self._with_role[Role.GROUP], *self._with_role[Role.RULE]]:
             for rule in _ingress(resource):
                 yield resource, rule
 
@@ -167,11 +146,11 @@ class Index:
 
     def hosts(self) -> Iterator[Host]:
         """Every machine of the stack."""
-        for resource in self._all(MACHINES):
+        for resource in self._with_role[Role.MACHINE]:
             facts = read(resource.resource_type, resource.props)
             if facts is None:
                 continue
-            templates, _ = self._targets(resource, ["launchTemplate"], _TEMPLATES)
+            templates, _ = self._targets(resource, ["launchTemplate"], Role.TEMPLATE)
             for template in templates:
                 inherited = read(template.resource_type, template.props)
                 if inherited is not None and not any(machine.user_data for machine in facts.machines):
@@ -185,7 +164,7 @@ class Index:
         elsewhere: list[str] = []
 
         def add(resource: PolicyResource, names: Iterable[str]) -> None:
-            groups, others = self._targets(resource, names, _GROUPS)
+            groups, others = self._targets(resource, names, Role.GROUP)
             found.update({group.urn: group for group in groups})
             elsewhere.extend(others)
 
@@ -197,22 +176,26 @@ class Index:
             for each in self._inner(machine):
                 elsewhere += [item for item in each if item not in self._by_id]
                 found.update(
-                    {g.urn: g for g in map(self._by_id.get, each) if g and short(g.resource_type) in _GROUPS}
+                    {
+                        g.urn: g
+                        for g in map(self._by_id.get, each)
+                        if g and roles(g.resource_type) & Role.GROUP
+                    }
                 )
-            near, _ = self._targets(machine, ["networkInterfaces", "primaryNetworkInterface"], _INTERFACES)
+            near, _ = self._targets(machine, ["networkInterfaces", "primaryNetworkInterface"], Role.INTERFACE)
             interfaces.update({each.urn: each for each in near})
-            for attachment in self._all(_INTERFACE_ATTACHMENTS):
-                if machine in self._targets(attachment, ["instanceId"], MACHINES)[0]:
-                    near, _ = self._targets(attachment, ["networkInterfaceId"], _INTERFACES)
+            for attachment in self._with_role[Role.INTERFACE_ATTACHMENT]:
+                if machine in self._targets(attachment, ["instanceId"], Role.MACHINE)[0]:
+                    near, _ = self._targets(attachment, ["networkInterfaceId"], Role.INTERFACE)
                     interfaces.update({each.urn: each for each in near})
         for interface in interfaces.values():
             add(interface, _GROUPS_OF)
-        for attachment in self._all([_GROUP_ATTACHMENT]):
-            near, _ = self._targets(attachment, ["networkInterfaceId"], _INTERFACES | frozenset(MACHINES))
+        for attachment in self._with_role[Role.GROUP_ATTACHMENT]:
+            near, _ = self._targets(attachment, ["networkInterfaceId"], Role.INTERFACE | Role.MACHINE)
             if any(each in machines or each.urn in interfaces for each in near):
                 add(attachment, ["securityGroupId"])
         if not found and not elsewhere:
-            defaults = list(self._all([_DEFAULT_GROUP]))
+            defaults = self._with_role[Role.DEFAULT]
             return defaults, [] if defaults else ["the VPC's default group"]
         return list(found.values()), list(dict.fromkeys(elsewhere))
 
@@ -250,17 +233,3 @@ def _network(cidr: Value) -> AddressSet:
         return AddressSet.of([str(cidr.raw)])
     except ValueError:
         return AddressSet()
-
-
-_READ: Final = frozenset(
-    {
-        *_GROUPS,
-        *_RULES,
-        *_INTERFACES,
-        *_INTERFACE_ATTACHMENTS,
-        _GROUP_ATTACHMENT,
-        *_PREFIX_LISTS,
-        _PREFIX_LIST_ENTRY,
-    }
-    | set(MACHINES)
-)
