@@ -43,7 +43,6 @@ def to_sarif(report: Report, version: str) -> str:
             "driver": {
                 "name": f"aws-docker {report.command}",
                 "semanticVersion": version,
-                "informationUri": "https://pypi.org/project/aws-docker/",
                 "rules": rules,
             }
         },
