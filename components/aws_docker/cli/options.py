@@ -30,6 +30,14 @@ Client = Annotated[
 Profile = Annotated[
     str | None, typer.Option("--profile", help="A profile of the AWS CLI, SSO profiles as well.")
 ]
+Accepted = Annotated[
+    Path | None,
+    typer.Option(
+        "--accepted",
+        metavar="FILE",
+        help="Findings that are accepted for a time, each with a reason and a last day (YAML or JSON).",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Sarif = Annotated[
     Path | None,

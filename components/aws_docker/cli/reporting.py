@@ -12,6 +12,7 @@ import typer
 from aws_docker import __version__
 
 if TYPE_CHECKING:
+    from aws_docker.audit.accepting import Acceptance
     from aws_docker.audit.findings import Report
 
 
@@ -43,13 +44,28 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
-def finish(report: "Report", as_json: bool, sarif: Path | None) -> None:
-    """Print the report, write SARIF where it is wanted, and end with the report's status."""
+def read(accepted: Path | None) -> "list[Acceptance] | None":
+    """The acceptances of a file, before anything else is done: with a bad one, nothing is."""
+    from aws_docker.audit.accepting import read_accepted
+
+    return None if accepted is None else read_accepted(accepted)
+
+
+def finish(
+    report: "Report", as_json: bool, sarif: Path | None, acceptances: "list[Acceptance] | None" = None
+) -> None:
+    """Print the report, write SARIF where it is wanted, and end with the report's status.
+
+    With acceptances, what they accept does not count.
+    """
     from rich.console import Console
 
+    from aws_docker.audit.accepting import accept
     from aws_docker.audit.report import show, to_json
     from aws_docker.audit.sarif import to_sarif
 
+    if acceptances is not None:
+        report = accept(report, acceptances)
     if sarif == Path("-"):
         if as_json:
             raise typer.BadParameter("--json and --sarif - both want standard output")
