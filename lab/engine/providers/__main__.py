@@ -1,4 +1,4 @@
-"""Serves one of the stand-ins, by name."""
+"""Serves one of the stand-ins, by name: aws, tls, preview-aws, preview-aws-native."""
 
 import gc
 import sys
@@ -10,16 +10,21 @@ def main(name: str) -> None:
     from lab.engine.providers.plugin import Plugin, serve
 
     # Each is a process of its own, and loads only what it serves.
-    if name == "aws":
-        from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
-        from lab.engine.providers.aws.api import Api
-
-        kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
-        serve(Plugin("aws", kinds, functions.FUNCTIONS, Api))
-    else:
+    if name == "tls":
         from lab.engine.providers import tls
 
         serve(Plugin("tls", tls.KINDS, {}, lambda _: None))
+        return
+    from lab.engine.providers.preview import PreviewPlugin
+
+    if name == "preview-aws-native":
+        serve(PreviewPlugin("aws-native", [], {}, lambda _: None))
+        return
+    from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
+    from lab.engine.providers.aws.api import Api
+
+    kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
+    serve({"aws": Plugin, "preview-aws": PreviewPlugin}[name]("aws", kinds, functions.FUNCTIONS, Api))
 
 
 main(sys.argv[1])
