@@ -8,9 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .host.arguments import DockerHostArgs, KeyDelivery, OperatingSystem
-    from .host.certificates import KeyAlgorithm
-    from .host.component import DockerHost, DockerHostError
+    from .host.arguments import DockerHostArgs
+    from .host.children import DockerHostError
+    from .host.component import DockerHost
+    from .host.keys import KeyAlgorithm, KeyDelivery
+    from .host.systems import OperatingSystem
 
 __version__ = "0.1.0"
 
@@ -26,10 +28,10 @@ __all__ = [
 _HOMES = {
     "DockerHost": ".host.component",
     "DockerHostArgs": ".host.arguments",
-    "DockerHostError": ".host.component",
-    "KeyAlgorithm": ".host.certificates",
-    "KeyDelivery": ".host.arguments",
-    "OperatingSystem": ".host.arguments",
+    "DockerHostError": ".host.children",
+    "KeyAlgorithm": ".host.keys",
+    "KeyDelivery": ".host.keys",
+    "OperatingSystem": ".host.systems",
 }
 
 

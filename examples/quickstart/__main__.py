@@ -16,6 +16,8 @@ if subnet_id := config.get("subnetId"):
     args["subnet_id"] = subnet_id
 if (assign_public_ip := config.get_bool("assignPublicIp")) is not None:
     args["assign_public_ip"] = assign_public_ip
+if (wait_until_ready := config.get_bool("waitUntilReady")) is not None:
+    args["wait_until_ready"] = wait_until_ready
 if generation := config.get_int("certificateGeneration"):
     args["certificate_generation"] = generation
 

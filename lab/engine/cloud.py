@@ -38,6 +38,7 @@ class Cloud:
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
+        self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -109,6 +110,12 @@ class Cloud:
             "AWS_ACCESS_KEY_ID": self.access_key,
             "AWS_SECRET_ACCESS_KEY": self.secret_key,
         }
+
+    def running_instances(self) -> list[str]:
+        """The ids of the instances that have been started."""
+        states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+        found = self.client("ec2").describe_instances(Filters=states)["Reservations"]
+        return [instance["InstanceId"] for each in found for instance in each["Instances"]]
 
     def user_data(self, instance_id: str) -> bytes:
         """What EC2 would give the instance at its first boot."""

@@ -5,6 +5,7 @@ The program is the one that users run: only the settings around it differ (plugi
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
 
 _PLUGINS = Path(__file__).parent / "plugins"
+# wait_until_ready in a program, in YAML, or in a configuration.
+_CONNECTS = re.compile(r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true", re.IGNORECASE)
 _SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
 
 
@@ -43,7 +46,11 @@ class Result:
 
 
 class Stack:
-    """One stack of one program, in a folder of its own, until closed."""
+    """One stack of one program, in a folder of its own, until closed.
+
+    With `namespace` (and a Relay to the cloud there), the engine and all that it starts run in that network namespace:
+    what a program asks of a stack's endpoint then reaches a booted host, and nobody else.
+    """
 
     def __init__(
         self,
@@ -56,9 +63,11 @@ class Stack:
         folder: Path | None = None,
         plugins: Mapping[str, Path] | None = None,
         backend: Path | None = None,
+        namespace: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
+        self._program = program
         self._made = folder is None
         self.folder = folder or folders.make("stack")
         # Stacks that refer to one another share a backend.
@@ -106,6 +115,10 @@ class Stack:
             # Whom the engine kills cannot take its files away.
             "TMPDIR": str(self.folder),
         }
+        self._within = ["ip", "netns", "exec", namespace] if namespace else []
+        if namespace:
+            # The forks' parent stands where the lab does, and so would what it forks.
+            del self._environment["LAB_WARM"]
         self.configure(config or {})
         self.cli("stack", "init", name).check()
 
@@ -127,6 +140,7 @@ class Stack:
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
     def up(self, *arguments: str) -> Result:
+        self._refuse_outside()
         return self._operate("up", "--yes", "--skip-preview", *arguments)
 
     def preview(self, *arguments: str) -> Result:
@@ -186,6 +200,16 @@ class Stack:
     def resources(self) -> list[dict[str, Any]]:
         return self.export()["deployment"].get("resources", [])
 
+    def _refuse_outside(self) -> None:
+        """A program that connects to its host would connect to an address that the cloud chose, which beside the lab
+        may be somebody's."""
+        texts = [path.read_text() for path in (*self._program.glob("*.py"), *self._program.glob("*.yaml"))]
+        texts.append((self.folder / f"Pulumi.{self.name}.yaml").read_text())
+        if not self._within and any(_CONNECTS.search(text) for text in texts):
+            raise RuntimeError(
+                "this program connects to its host: run it in a namespace of the lab's network"
+            )
+
     def _operate(self, *arguments: str) -> Result:
         log = self.folder / "events"
         log.unlink(missing_ok=True)
@@ -211,4 +235,4 @@ class Stack:
 
     def _command(self, *arguments: str) -> Sequence[str]:
         stack = [] if arguments[:2] == ("stack", "init") else ["--stack", self.name]
-        return ["pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]
+        return [*self._within, "pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]

@@ -5,10 +5,12 @@ the end; what a killed run left behind is removed by the next one. `run_in` and 
 clients of a host are run: they know no other namespaces, and guard.py refuses clients that go without them.
 """
 
+import contextlib
 import ctypes
 import ipaddress
 import os
 import socket
+import socketserver
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -193,3 +195,39 @@ def listen_in(namespace: str, address: str, port: int) -> socket.socket:
         return server
 
     return within(namespace, make)
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Brings a server on this machine's loopback to the loopback of a namespace, on the same port, until closed."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, namespace: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _PassOn, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listen_in(namespace, "127.0.0.1", port)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,))
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().__exit__(*error)
+
+
+class _PassOn(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with socket.create_connection(self.server.server_address) as outside:
+            back = threading.Thread(target=_pass_on, args=(outside, self.request), daemon=True)
+            back.start()
+            _pass_on(self.request, outside)
+            back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)

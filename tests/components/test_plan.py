@@ -85,6 +85,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "certificate_generation": str(certificates.generation),
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
         "allow_all_egress": str(common.allow_all_egress),
+        "wait_until_ready": str(common.wait_until_ready),
     }
 
 

@@ -190,9 +190,15 @@ def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network) 
     stack.configure({"networkStack": "organization/network/local"})
 
 
-def test_docker_provider_makes_its_host(make_stack: MakeStack, cloud: Cloud) -> None:
-    stack = run(make_stack, cloud, "docker-provider", {"trustedCidrs": ["10.0.5.0/24"]})
-    assert stack.outputs()["endpoint"].startswith("tcp://")
+def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(make_stack: MakeStack) -> None:
+    # tests/host/test_ready.py runs it, where the host is.
+    stack = make_stack(EXAMPLES / "docker-provider", {"trustedCidrs": ["10.0.5.0/24"]})
+    with pytest.raises(RuntimeError, match="run it in a namespace"):
+        stack.up()
+    waiting = make_stack(EXAMPLES / "quickstart", {"trustedCidrs": ["10.0.5.0/24"], "waitUntilReady": True})
+    with pytest.raises(RuntimeError, match="run it in a namespace"):
+        waiting.up()
+    assert stack.resources() == waiting.resources() == []
 
 
 def test_nothing_is_left(cloud: Cloud, network: Network) -> None:

@@ -140,6 +140,7 @@ RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 2376, "toPor
         (INGRESS, {**RULE, "cidrIpv4": "10.0.5.10/24"}, "Invalid IPv4 CIDR value"),
         (INGRESS, {**RULE, "cidrIpv4": "2001:db8::/32"}, "Invalid IPv4 CIDR value"),
         (INGRESS, {"securityGroupId": "sg-1", "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8"}, "fromPort is required"),
+        ("aws:ec2/securityGroup:SecurityGroup", {"name": "sg-build"}, "cannot begin with sg-"),
         (PARAMETER, {"type": "Secret", "value": "x"}, "expected type to be one of [String StringList SecureString]"),
         (PARAMETER, {"type": "String", "value": "x", "tier": "Free"}, "expected tier to be"),
         ("aws:iam/role:Role", {"assumeRolePolicy": "{"}, "contains an invalid JSON policy"),

@@ -237,7 +237,7 @@ class TestWithDocker:
 
 def test_pulumi_is_asked_for_the_stack_that_was_named(stand: Stand, api: Api) -> None:
     stand.put_out(api.outputs)
-    stand.aws_docker("env", "--stack", "acme/dev", "--cwd", "project")
+    stand.aws_docker("env", "--stack", "acme/dev", "--cwd", "project", "--json")
     asked = (stand.home / "asked").read_text()
     assert asked == ("--non-interactive stack output --json --show-secrets --stack acme/dev --cwd project\n")
 
@@ -280,7 +280,7 @@ def test_context_as_json_names_the_file(stand: Stand, api: Api) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["env"],
+        ["env", "--shell", "sh"],
         ["env", "--json"],
         ["bundle", "certs"],
         ["bundle", "certs", "--json"],
@@ -321,24 +321,96 @@ def test_json_needs_a_file_to_describe(stand: Stand, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "first"),
+    ("shell", "first"),
     [
-        ({"SHELL": "/bin/zsh"}, "unset DOCKER_HOST;"),
-        ({"SHELL": "/usr/bin/fish"}, "set --erase DOCKER_HOST;"),
-        ({"SHELL": "", "PSModulePath": "C:"}, "Remove-Item -ErrorAction Ignore Env:DOCKER_HOST"),
+        ("zsh", "unset DOCKER_HOST;"),
+        ("fish", "set --erase DOCKER_HOST;"),
+        ("powershell", "Remove-Item -ErrorAction Ignore Env:DOCKER_HOST"),
+        ("cmd", """REM FOR /f "tokens=*" %i IN ('aws-docker env ...') DO @%i"""),
     ],
 )
-def test_the_shell_in_use_is_seen(stand: Stand, environment: dict[str, str], first: str) -> None:
-    stand.environment |= environment
-    assert stand.aws_docker("env", "--unset").out.splitlines()[0] == first
+def test_a_shell_can_be_named(stand: Stand, shell: str, first: str) -> None:
+    assert stand.aws_docker("env", "--unset", "--shell", shell).out.splitlines()[0] == first
+
+
+def test_the_shell_that_asks_is_written_for_whatever_the_login_shell(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    stand.environment["SHELL"] = "/usr/bin/fish"
+    done = stand.run("bash", "-c", 'set -e; eval "$(aws-docker env)"; echo "$DOCKER_HOST"')
+    assert (done.status, done.out, done.err) == (0, api.outputs["endpoint"] + "\n", "")
+
+
+def test_a_script_ends_where_env_fails(stand: Stand) -> None:
+    stand.put_out({})
+    done = stand.run("bash", "-c", 'set -e; eval "$(aws-docker env)"; echo would use the old daemon')
+    assert (done.status, done.out) == (1, "")
+    assert "the stack puts out no host" in done.err
+
+
+# --- Proxies --------------------------------------------------------------------------------------------------------
+
+
+def test_no_proxy_adds_the_host_to_those_that_are_reached_directly(stand: Stand, api: Api) -> None:
+    stand.put_out(api.outputs)
+    stand.environment |= {"NO_PROXY": "example.com, 10.0.0.1"}
+    variables = json.loads(stand.aws_docker("env", "--no-proxy", "--json").out)
+    assert variables["NO_PROXY"] == "example.com,10.0.0.1,127.0.0.1"
+    assert "no_proxy" not in variables  # which nobody set, and Python would prefer
+    stand.environment |= {"no_proxy": "internal", "NO_PROXY": "127.0.0.1"}
+    variables = json.loads(stand.aws_docker("env", "--no-proxy", "--json").out)
+    assert (variables["NO_PROXY"], variables["no_proxy"]) == ("127.0.0.1", "internal,127.0.0.1")
+
+
+def test_no_proxy_is_taken_back(stand: Stand) -> None:
+    stand.environment |= {"DOCKER_HOST": "tcp://[2001:db8::5]:2376", "NO_PROXY": "example.com,2001:db8::5"}
+    variables = json.loads(stand.aws_docker("env", "--unset", "--no-proxy", "--json").out)
+    assert variables["NO_PROXY"] == "example.com"
+    stand.environment["NO_PROXY"] = "2001:db8::5"
+    assert "unset NO_PROXY;" in stand.aws_docker("env", "--unset", "--no-proxy", "--shell", "sh").out
+
+
+def test_a_proxy_in_the_way_is_said(stand: Stand, api: Api) -> None:
+    stand.put_out({**api.outputs, "endpoint": "tcp://10.0.5.10:2376"})
+    assert stand.aws_docker("env", "--shell", "sh").err == ""
+    stand.environment["HTTPS_PROXY"] = "http://proxy.example.com:3128"
+    assert "would ask it for 10.0.5.10: add --no-proxy" in stand.aws_docker("env", "--shell", "sh").err
+    assert stand.aws_docker("env", "--shell", "sh", "--no-proxy").err == ""
+    stand.environment["NO_PROXY"] = "10.0.5.10"
+    assert stand.aws_docker("env", "--shell", "sh").err == ""
+
+
+# --- Outputs from elsewhere -----------------------------------------------------------------------------------------
+
+
+def test_outputs_on_standard_input_need_no_pulumi(stand: Stand, api: Api) -> None:
+    (stand.home / "outputs.json").write_text(json.dumps(api.outputs))
+    script = "aws-docker bundle certs --client ci --from - < outputs.json"
+    done = stand.run("bash", "-c", script)
+    assert (done.status, done.err) == (0, "")
+    assert (stand.home / "certs" / "key.pem").read_text() == api.outputs["client_key_materials"]["ci"]
+    assert stand.aws_docker("bundle", "more", "--client", "ci", "--from", "outputs.json").status == 0
+
+
+@pytest.mark.parametrize("text", ["", "no JSON: -----BEGIN", "[1]"])
+def test_what_is_no_map_of_outputs_is_refused_and_not_shown(stand: Stand, text: str) -> None:
+    (stand.home / "outputs.json").write_text(text)
+    line = refused(stand.aws_docker("bundle", "certs", "--from", "outputs.json"))
+    assert "outputs.json holds no" in line
+    assert "give it what `pulumi stack output --json --show-secrets` prints" in line
+    assert "BEGIN" not in line
+
+
+def test_a_file_of_outputs_and_a_stack_exclude_each_other(stand: Stand) -> None:
+    line = refused(stand.aws_docker("bundle", "certs", "--from", "-", "--stack", "dev"))
+    assert "--from reads a file, --stack and --cwd ask pulumi; leave one out" in line
 
 
 # --- Failing --------------------------------------------------------------------------------------------------------
 
 
 def refused(done: Finished) -> str:
-    """The one clean line of a refusal."""
-    assert (done.status, done.out) == (1, "")
+    """The one clean line of a refusal. What `env` prints, a shell evaluates: it has to fail as well."""
+    assert (done.status, done.out) in ((1, ""), (1, "false\n"))
     line = done.err.removesuffix("\n")
     assert "\n" not in line
     assert line.startswith("aws-docker: ")
@@ -382,7 +454,7 @@ def test_a_folder_that_cannot_be_written(stand: Stand, api: Api) -> None:
     )
 
 
-@pytest.mark.parametrize("arguments", [["env", "--shell", "cmd"], ["bundle"], ["probe"]])
+@pytest.mark.parametrize("arguments", [["env", "--shell", "csh"], ["bundle"], ["probe"]])
 def test_a_wrong_command_line(stand: Stand, arguments: list[str]) -> None:
     done = stand.aws_docker(*arguments)
     assert (done.status, done.out) == (2, "")
@@ -392,7 +464,24 @@ def test_a_wrong_command_line(stand: Stand, arguments: list[str]) -> None:
 def test_without_the_extra(stand: Stand) -> None:
     without_typer = "import sys; sys.modules['typer'] = None; from aws_docker.cli import main; main()"
     done = stand.run(sys.executable, "-c", without_typer)
-    assert refused(done) == "aws-docker: the module typer is missing; run: pip install 'aws-docker[audit]'"
+    assert refused(done).startswith(
+        "aws-docker: the module typer is missing; run: pip install 'aws-docker[cli] @ "
+    )
+
+
+def test_without_the_sdk_of_aws_the_other_commands_work_and_a_check_is_not_a_finding(
+    stand: Stand, api: Api
+) -> None:
+    stand.put_out(api.outputs)
+    without = "import sys; sys.modules |= {'boto3': None, 'botocore': None}; from aws_docker.cli import main; main()"
+    for arguments in (["--help"], ["audit", "--help"], ["bundle", "certs"]):
+        with_arguments = without.replace("import sys;", f"import sys; sys.argv[1:] = {arguments};")
+        assert stand.run(sys.executable, "-c", with_arguments).status == 0
+    done = stand.run(
+        sys.executable, "-c", without.replace("import sys;", "import sys; sys.argv[1:] = ['audit'];")
+    )
+    assert (done.status, done.out) == (2, "")
+    assert "the module boto3 is missing; run: pip install 'aws-docker[audit] @ " in done.err
 
 
 # --- The real `pulumi` ----------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Which networks may be trusted at all is trust.py's; what is refused before anyth
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ..core.errors import InvalidInput
@@ -39,26 +40,44 @@ def needs_ipv6(trusted: Sequence[str]) -> bool:
     return any(":" in network for network in trusted)
 
 
-def served(*, trusted: Sequence[str], private_ip: str, ipv6: Sequence[str] | None) -> list[str]:
+def ipv6_addresses(*, trusted: Sequence[str], found: Sequence[str] | None, preview: bool) -> list[str] | None:
+    """The interface's IPv6 addresses in their order; None where a source needs one that comes only with `up`.
+
+    Raises InvalidInput where `up` brought none: the host would stay closed to those sources, and nobody be told.
+    """
+    if found or not needs_ipv6(trusted):
+        return sorted(found or [])
+    if preview:
+        return None
+    needing = ", ".join(network for network in trusted if ":" in network)
+    hint = (
+        "run `pulumi up --refresh` once more; if it stays so, see whether the subnet has IPv6 addresses left"
+    )
+    raise InvalidInput(
+        "trusted_cidrs", needing, hint, "needs an IPv6 address, and the interface has none yet"
+    )
+
+
+def served(*, trusted: Sequence[str], private_ip: str, ipv6: Sequence[str]) -> list[str]:
     """The addresses that dockerd listens on: those of each family that has a trusted source, and no other."""
     addresses = [private_ip] if any(":" not in network for network in trusted) else []
-    return [*addresses, *sorted(ipv6 or [])] if needs_ipv6(trusted) else addresses
+    return [*addresses, *ipv6] if needs_ipv6(trusted) else addresses
 
 
 def endpoint(
-    *, trusted: Sequence[str], private_ip: str, public_ip: str | None, ipv6: Sequence[str] | None
+    *, trusted: Sequence[str], private_ip: str, public_ip: str | None, ipv6: Sequence[str]
 ) -> str | None:
     """What clients connect to: a public address before a private one; none where nobody is trusted."""
     if not trusted:
         return None
     if all(":" in network for network in trusted):
-        return f"tcp://[{(ipv6 or [])[0]}]:{DOCKER_TLS_PORT}"
+        return f"tcp://[{ipv6[0]}]:{DOCKER_TLS_PORT}"
     return f"tcp://{public_ip or private_ip}:{DOCKER_TLS_PORT}"
 
 
-def server_addresses(*, private_ip: str, ipv6: Sequence[str] | None, public_ip: str | None) -> list[str]:
+def server_addresses(*, private_ip: str, ipv6: Sequence[str], public_ip: str | None) -> list[str]:
     """The addresses that the server's certificate is for."""
-    return _present(private_ip, *sorted(ipv6 or []), public_ip, "127.0.0.1")
+    return _present(private_ip, *ipv6, public_ip, "127.0.0.1")
 
 
 def server_names(*, given: Sequence[str], private: str | None, public: str | None) -> list[str]:
@@ -67,15 +86,19 @@ def server_names(*, given: Sequence[str], private: str | None, public: str | Non
 
 
 def first_expiry(*, dates: Sequence[str]) -> str | None:
-    """When the first of the certificates expires."""
-    return min(dates, default=None)
+    """When the first of the certificates expires: RFC 3339, in UTC, to the second.
+
+    The provider writes local time with nanoseconds ("2027-11-25T19:42:52.519894924+09:00").
+    """
+    first = min(map(datetime.fromisoformat, dates), default=None)
+    return first.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if first else None
 
 
 def document(
     *,
     trusted: Sequence[str],
     private_ip: str,
-    ipv6: Sequence[str] | None,
+    ipv6: Sequence[str],
     vpc_networks: Sequence[str],
     options: Mapping[str, Any] | None,
     server_key: str,

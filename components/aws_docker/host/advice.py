@@ -1,8 +1,22 @@
 """Decides what is said about a host that is allowed and perhaps unwise. Pure: component.py has Pulumi show it."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from .plan import Common, Machine
+
+LEAST_MEMORY: Final = 1024
+"""MiB. With less, a package manager was seen to run out of memory at first boot (Amazon Linux's dnf on t4g.nano)."""
+
+
+def short_of_memory(*, instance_type: str, mebibytes: int | None) -> str | None:
+    """What to say of a type with so much memory, or nothing; None: not told."""
+    if mebibytes is None or mebibytes >= LEAST_MEMORY:
+        return None
+    return (
+        f"instance_type {instance_type} has {mebibytes} MiB of memory: installing Docker takes more than that, and "
+        f"the host may never become ready; choose one with at least {LEAST_MEMORY} MiB"
+    )
 
 
 def warnings(common: Common, machines: Sequence[Machine]) -> list[str]:

@@ -61,7 +61,8 @@ class DockerHostArgs(TypedDict):
     """GiB of a volume of its own for /var/lib/docker (gp3, encrypted), which outlives the instance. Default: none."""
 
     kms_key_id: NotRequired[pulumi.Input[str]]
-    """ARN of the KMS key for volumes and the parameter. Default: the account's `aws/ebs` and `aws/ssm` keys."""
+    """ARN of the KMS key for volumes and the parameter. Default: the account's `aws/ebs` and `aws/ssm` keys.
+    Volumes are made with a key for good: one that is taken away stays theirs, one that comes later replaces them."""
 
     key_algorithm: NotRequired[KeyAlgorithm]
     """The algorithm of all keys. Default: ECDSA P-256."""
@@ -84,6 +85,10 @@ class DockerHostArgs(TypedDict):
 
     allow_all_egress: NotRequired[bool]
     """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""
+
+    wait_until_ready: NotRequired[bool]
+    """Whether `pulumi up` ends only when the host answers its first client over mutual TLS, within ten minutes.
+    Whoever runs `pulumi up` must then be a trusted source. Default: `False`."""
 
     tags: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Tags for every resource that can have them, volumes included."""

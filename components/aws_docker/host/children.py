@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import pulumi
+from pulumi.output import UNKNOWN
 
 from ..core.errors import InvalidInput
 
@@ -51,6 +52,11 @@ def refusing(decide: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
             raise DockerHostError(str(error)) from None
 
     return decided
+
+
+def waiting(value: pulumi.Output[_Result | None]) -> pulumi.Output[_Result]:
+    """A value that is None until `up` brings it: in the preview it is not known, and so is what follows from it."""
+    return value.apply(lambda known: cast(Any, UNKNOWN) if known is None else known)
 
 
 def once_known(decide: Callable[..., _Result], **values: pulumi.Input[Any]) -> pulumi.Output[_Result]:

@@ -9,7 +9,7 @@ from typing import Optional
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group
+from . import advice, certificates, lookups, security_group, waiting
 from .arguments import DockerHostArgs
 from .children import Children, DockerHostError, refusing
 from .machine import Surroundings, machine
@@ -75,7 +75,12 @@ class DockerHost(pulumi.ComponentResource):
         made = machine(children, host, around, subnet)
 
         materials = certificates.materials(identity, [made.server] if made.server else [])
-        self.endpoint = made.endpoint
+        endpoint = made.endpoint
+        if common.wait_until_ready:
+            endpoint, materials = waiting.until_ready(
+                self, endpoint, materials, trusted, made.instance_id, made.document
+            )
+        self.endpoint = endpoint
         self.ca_material = materials.ca
         self.cert_material = materials.first_certificate
         self.key_material = materials.first_key

@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from . import access, placement
+from . import access, advice, placement
 from .children import Children, once_known
 from .plan import Machine, Sources
 from .reading import is_late
@@ -71,6 +71,9 @@ def image(children: Children, system: System, machine: Machine) -> pulumi.Input[
     if machine.ami_id is not None:
         return machine.ami_id
     kind = aws.ec2.get_instance_type_output(instance_type=machine.instance_type, opts=children.asking)
+    once_known(advice.short_of_memory, instance_type=machine.instance_type, mebibytes=kind.memory_size).apply(
+        lambda warning: pulumi.log.warn(warning, children.parent) if warning else None
+    )
     architecture = kind.supported_architectures.apply(system.architecture)
     newest = aws.ssm.get_parameter_output(
         name=architecture.apply(system.image_parameter.format), opts=children.asking

@@ -11,7 +11,7 @@ import pulumi
 import pulumi_aws as aws
 
 from . import access, certificates, lookups, role, userdata
-from .children import Children, once_known
+from .children import Children, once_known, waiting
 from .plan import Common, HostPlan
 
 
@@ -36,6 +36,8 @@ class Made:
     private_ip: pulumi.Output[str]
     public_ip: pulumi.Output[str | None]
     instance_id: pulumi.Output[str]
+    document: pulumi.Output[str]
+    """What it is told, known once that stands where it looks."""
     server: certificates.Leaf | None
 
 
@@ -55,6 +57,14 @@ def machine(
         tags=children.tagged("interface"),
         opts=children.options(),
     )
+    ipv6 = waiting(
+        once_known(
+            access.ipv6_addresses,
+            trusted=around.trusted,
+            found=interface.ipv6_addresses,
+            preview=pulumi.runtime.is_dry_run(),
+        )
+    )
     before: list[pulumi.Resource] = [*around.before_instance]
     public: aws.ec2.Eip | None = None
     if common.assign_public_ip:
@@ -70,32 +80,33 @@ def machine(
             )
         )
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
-    server = _server(children, common, around.identity, interface, public) if around.identity else None
+    server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
         access.document,
         trusted=around.trusted,
         private_ip=interface.private_ip,
-        ipv6=interface.ipv6_addresses,
+        ipv6=ipv6,
         vpc_networks=around.vpc_networks,
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
     )
-    instance = _instance(children, plan, subnet, interface, document, before)
+    instance, told = _instance(children, plan, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
             access.endpoint,
             trusted=around.trusted,
             private_ip=interface.private_ip,
             public_ip=public_ip,
-            ipv6=interface.ipv6_addresses,
+            ipv6=ipv6,
         )
         if server
         else pulumi.Output.from_input(None),
         private_ip=interface.private_ip,
         public_ip=public_ip,
         instance_id=instance.id,
+        document=told,
         server=server,
     )
 
@@ -105,12 +116,13 @@ def _server(
     common: Common,
     identity: certificates.Identity,
     interface: aws.ec2.NetworkInterface,
+    ipv6: pulumi.Output[list[str]],
     public: aws.ec2.Eip | None,
 ) -> certificates.Leaf:
     addresses = once_known(
         access.server_addresses,
         private_ip=interface.private_ip,
-        ipv6=interface.ipv6_addresses,
+        ipv6=ipv6,
         public_ip=public.public_ip if public else None,
     )
     names = once_known(
@@ -129,7 +141,8 @@ def _instance(
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
-) -> aws.ec2.Instance:
+) -> tuple[aws.ec2.Instance, pulumi.Output[str]]:
+    """The instance, and the document that it is told, known once that stands where it looks."""
     common, machine = plan.common, plan.machine
     volume = (
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
@@ -143,7 +156,9 @@ def _instance(
             type="SecureString",
             # Standard, and so free, up to 4 KiB.
             tier="Intelligent-Tiering",
-            key_id=common.kms_key_id,
+            # Always said: the provider takes one that is not said for no change, and the parameter would keep a key
+            # that the role may not use any more.
+            key_id=role.ACCOUNT_KEY if common.kms_key_id is None else common.kms_key_id,
             value=document,
             tags=children.tagged("configuration"),
             opts=children.options(),
@@ -190,7 +205,7 @@ def _instance(
             stop_instance_before_detaching=True,
             opts=children.options(delete_before_replace=True),
         )
-    return instance
+    return instance, parameter.value if parameter else document
 
 
 def _data_volume(

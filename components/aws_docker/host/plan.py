@@ -74,6 +74,8 @@ class Common:
     kms_key_id: "Input[str] | None"
     key_delivery: KeyDelivery
     daemon_options: Mapping[str, Any] | None
+    wait_until_ready: bool
+    """Whether the outputs are held back until the host answers."""
     tags: "Mapping[str, Input[str]]"
 
     @property
@@ -113,6 +115,7 @@ def plan(name: str, args: Any) -> HostPlan:
         subnet_id=given.text("subnet_id", reading.SUBNET),
     )
     given.refuse_others()
+    check_waiting(common)
     check_room(common)
     return HostPlan(common, machine)
 
@@ -132,6 +135,7 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
         daemon_options=_daemon_options(given),
+        wait_until_ready=given.switch("wait_until_ready"),
         tags=given.tags("tags"),
     )
 
@@ -144,6 +148,17 @@ def check_name(name: str) -> None:
         # AWS Systems Manager API, PutParameter.
         hint = "Parameter Store reserves names that start with 'aws' or 'ssm': start with something else"
         raise InvalidInput("name", name, hint)
+    if name.lower().startswith("sg-"):
+        # Amazon EC2 API, CreateSecurityGroup; names are the same in any case.
+        hint = "EC2 keeps 'sg-' for the ids of security groups: start with something else"
+        raise InvalidInput("name", name, hint)
+
+
+def check_waiting(common: Common) -> None:
+    """Raises InvalidInput where nobody could ask a host whether it is ready."""
+    if common.wait_until_ready and not common.sources.remote:
+        hint = "name a trusted source that holds this machine's address, or leave it out"
+        raise InvalidInput("wait_until_ready", True, hint, "asks a host that nobody may reach")
 
 
 def check_room(common: Common) -> None:

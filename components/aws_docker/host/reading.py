@@ -14,6 +14,8 @@ from ..core.errors import InvalidInput
 if TYPE_CHECKING:
     from pulumi import Input
 
+_MOST_TAGS: Final = 49
+
 _Enum = TypeVar("_Enum", bound=Enum)
 
 
@@ -134,10 +136,14 @@ class Arguments:
         value = self._now(argument, {}, members_may_be_late=True)
         if not isinstance(value, Mapping):
             raise InvalidInput(argument, value, "give a map of strings", "is no map")
-        for key, text in cast(Mapping[object, object], value).items():
+        tags = cast(Mapping[object, Any], value)
+        for key, text in tags.items():
             if not isinstance(key, str) or not (isinstance(text, str) or is_late(text)):
                 raise InvalidInput(f"{argument}.{key}", text, "give strings", "is no string")
-        return dict(cast(Mapping[str, Any], value))
+            _check_tag(argument, key, text)
+        if len(tags) > _MOST_TAGS:
+            raise InvalidInput(argument, f"{len(tags)} tags", f"give at most {_MOST_TAGS}, besides Name")
+        return {str(key): text for key, text in tags.items()}
 
     def options(self, argument: str) -> Any:
         """What another judges: anything that is known now, late values inside it apart."""
@@ -176,6 +182,16 @@ class Arguments:
             if form and isinstance(member, str):
                 _check_form(argument, member, form)
         return members
+
+
+def _check_tag(argument: str, key: str, text: object) -> None:
+    """What AWS's services agree on (AWS General Reference, "Tagging your AWS resources")."""
+    if key.lower().startswith("aws:"):
+        raise InvalidInput(f"{argument}.{key}", text, "AWS keeps keys that start with 'aws:' for itself")
+    if not 1 <= len(key) <= 128:
+        raise InvalidInput(argument, key, "give a key of 1 to 128 characters")
+    if isinstance(text, str) and len(text) > 256:
+        raise InvalidInput(f"{argument}.{key}", text, "give a value of at most 256 characters")
 
 
 def _check_form(argument: str, value: object, form: Form) -> None:

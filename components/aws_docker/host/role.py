@@ -3,6 +3,9 @@
 import json
 from typing import Any, Final
 
+ACCOUNT_KEY: Final = "alias/aws/ssm"
+"""The account's own key for parameters, whose policy lets whoever may read a parameter decrypt it."""
+
 # The managed policy AmazonSSMManagedInstanceCore would let the host read every parameter of the account.
 _SESSION_MANAGER: Final = [
     "ssm:UpdateInstanceInformation",

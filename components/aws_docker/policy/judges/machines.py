@@ -48,9 +48,11 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
         for document, judged in documents(machine):
             for found in judged.listeners:
                 if not found.listener.safe:
-                    yield _listener(f"{_place(document)}, {found.where}", found.listener)
+                    place = _place(document) + (f", {found.where}" if document.has_lines else "")
+                    yield listener_finding(place, found.listener)
             for sentence in judged.unread:
                 yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+            yield from doubtful(document.elsewhere, ", which cannot be read here")
         yield from _unknown(machine, "it may make dockerd listen without asking for client certificates")
     yield from doubtful(
         facts.unread_machines, ", so dockerd may listen without asking for client certificates"
@@ -61,16 +63,19 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
     """Every private key in a start-up document."""
     for machine in facts.machines:
         for document, judged in documents(machine):
+            if document.readers is None:
+                continue
             for where in judged.private_keys:
+                place = _place(document) + (f", {where}," if document.has_lines else "")
                 yield violation(
-                    f"{_place(document)}, {where}, holds a private key, which every process on the machine and "
-                    "everybody with ec2:DescribeInstanceAttribute can read; deliver it by Parameter Store instead"
+                    f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
+                    "instead"
                 )
             for sentence in undecoded(document.text or ""):
                 yield Finding(
                     Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
                 )
-        yield from _unknown(machine, "it may hold a private key")
+        yield from _unknown(machine, "it may hold a private key", of_commands=False)
     yield from doubtful(facts.unread_machines, ", so it may hold a private key")
 
 
@@ -87,9 +92,9 @@ def metadata_findings(facts: Facts) -> Iterator[Finding]:
     yield from doubtful(facts.unread_machines, ", so it may run Docker with an open metadata service")
 
 
-def _unknown(machine: Machine, consequence: str) -> Iterator[Finding]:
-    doubts = [document.doubt for document in machine.user_data if document.doubt]
-    return doubtful(doubts, f": {consequence}")
+def _unknown(machine: Machine, consequence: str, of_commands: bool = True) -> Iterator[Finding]:
+    documents = [each for each in machine.user_data if of_commands or each.readers is not None]
+    return doubtful([each.doubt for each in documents if each.doubt], f": {consequence}")
 
 
 def _lacking(machine: Machine) -> list[Finding]:
@@ -126,7 +131,7 @@ def _lacking(machine: Machine) -> list[Finding]:
     return lacking + list(doubtful(options.doubts, ": the metadata service may answer containers"))
 
 
-def _listener(place: str, listener: Listener) -> Finding:
+def listener_finding(place: str, listener: Listener) -> Finding:
     at = "a port that cannot be read" if listener.port is None else f"port {listener.port}"
     if listener.access is Access.UNREADABLE:
         return Finding(Certainty.UNREADABLE, f"{place}: dockerd may listen on {at}: {listener.reason}")

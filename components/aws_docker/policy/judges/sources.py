@@ -53,6 +53,15 @@ def group_findings(facts: Facts, port: int) -> Iterator[Finding]:
         )
 
 
+def ignored_findings(facts: Facts) -> Iterator[Finding]:
+    """Properties that were judged, and that `pulumi up` never sets again."""
+    for name in facts.ignored:
+        yield violation(
+            f"changes of {name} are ignored: what was judged is what the state holds, and not what AWS has once "
+            "somebody changed it"
+        )
+
+
 def _mend(port: int, trusted: Trusted) -> str:
     if port == 2375:
         return "nobody may reach 2375: delete the rule, or leave 2375 out of its range"
@@ -118,15 +127,15 @@ def _acl(items: list[AclItem], port: int, trusted: Trusted) -> Iterator[Finding]
 
 
 def _forward(forward: Forward, port: int) -> Iterator[Finding]:
-    says = f"{forward.where}: the load balancer {forward.what} TCP {port}"
+    says = f"{forward.where}: {forward.by} {forward.what} TCP {port}"
     if forward.doubts:
-        yield from doubtful(forward.doubts, f": the load balancer may be one that {forward.what} TCP {port}")
+        yield from doubtful(forward.doubts, f": {forward.by} may be one that {forward.what} TCP {port}")
     elif port == 2375:
         yield violation(f"{says}, Docker's port without TLS; take another port, or delete it")
-    else:
+    elif forward.hides_client:
         yield violation(
-            f"{says}, so whoever reaches the load balancer reaches the daemon, and the daemon's firewall sees the "
-            "load balancer for its client; let clients reach the host itself"
+            f"{says}, so whoever reaches {forward.by} reaches the daemon, and the daemon's firewall sees "
+            f"{forward.by} for its client; let clients reach the host itself"
         )
 
 

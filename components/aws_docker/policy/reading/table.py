@@ -8,7 +8,7 @@ from enum import Flag, auto
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from . import balancers, machines, networks
+from . import balancers, containers, documents, forwarders, machines, networks
 from .facts import Facts
 from .templates import described
 from .values import Doubt, Value
@@ -23,6 +23,12 @@ class Role(Flag):
     """It says who reaches what."""
     MACHINE = auto()
     """It describes machines."""
+    DOCUMENT = auto()
+    """It runs something on machines that stand elsewhere."""
+    CONTAINER = auto()
+    """It describes containers to be run."""
+    CLIENT = auto()
+    """It is a client of Docker's."""
     DESCRIBING = auto()
     """It describes other resources in text, which are read as if they stood for themselves."""
     GROUP = auto()
@@ -64,6 +70,26 @@ _INSTANCE: Final = Kind(machines.instance, Role.MACHINE)
 _SETTABLE: Final = Kind(machines.instance, Role.MACHINE | Role.METADATA)
 _SPOT_FLEET: Final = Kind(machines.spot_fleet, Role.MACHINE)
 _DESCRIBING: Final = Kind(None, Role.DESCRIBING)
+_CLOUDFRONT: Final = Kind(forwarders.cloudfront, Role.NETWORK)
+_VPC_ORIGIN: Final = Kind(forwarders.vpc_origin, Role.NETWORK)
+_INTEGRATION: Final = Kind(forwarders.api_integration, Role.NETWORK)
+_API: Final = Kind(forwarders.api, Role.NETWORK)
+_MESH: Final = Kind(forwarders.mesh, Role.NETWORK)
+_LATTICE_RESOURCE: Final = Kind(forwarders.lattice_resource, Role.NETWORK)
+_VERIFIED_ACCESS: Final = Kind(forwarders.verified_access, Role.NETWORK)
+_CUSTOM_ROUTING: Final = Kind(forwarders.custom_routing, Role.NETWORK)
+_ECS_SERVICE: Final = Kind(forwarders.ecs_service, Role.NETWORK)
+_ECS_TASK: Final = Kind(containers.ecs_task, Role.CONTAINER)
+_BATCH_JOB: Final = Kind(containers.batch_job, Role.CONTAINER)
+_LIGHTSAIL_DEPLOYMENT: Final = Kind(containers.lightsail_deployment, Role.CONTAINER)
+_SSM_DOCUMENT: Final = Kind(documents.ssm_document, Role.DOCUMENT)
+_ASSOCIATION: Final = Kind(documents.ssm_association, Role.DOCUMENT)
+_MAINTENANCE_TASK: Final = Kind(documents.maintenance_task, Role.DOCUMENT)
+_IMAGE_COMPONENT: Final = Kind(documents.image_component, Role.DOCUMENT)
+_IMAGE_RECIPE: Final = Kind(documents.image_recipe, Role.DOCUMENT)
+_NOTEBOOK: Final = Kind(documents.notebook, Role.DOCUMENT)
+_COMMAND: Final = Kind(documents.command, Role.DOCUMENT)
+_COPIED_FILE: Final = Kind(documents.copied_file, Role.DOCUMENT)
 
 
 def _native_lightsail(resource: Value, facts: Facts) -> None:
@@ -113,6 +139,61 @@ KINDS: Final[Mapping[str, Kind]] = {
     "aws-native:ec2:LaunchTemplate": Kind(machines.native_template, Role.MACHINE | Role.TEMPLATE),
     "aws-native:ec2:SpotFleet": _SPOT_FLEET,
     "aws-native:autoscaling:LaunchConfiguration": _INSTANCE,
+    "aws:ssm:Document": _SSM_DOCUMENT,
+    "aws-native:ssm:Document": _SSM_DOCUMENT,
+    "aws:ssm:Association": _ASSOCIATION,
+    "aws-native:ssm:Association": _ASSOCIATION,
+    "aws:ssm:MaintenanceWindowTask": _MAINTENANCE_TASK,
+    "aws-native:ssm:MaintenanceWindowTask": _MAINTENANCE_TASK,
+    "aws:imagebuilder:Component": _IMAGE_COMPONENT,
+    "aws-native:imagebuilder:Component": _IMAGE_COMPONENT,
+    "aws:imagebuilder:ImageRecipe": _IMAGE_RECIPE,
+    "aws-native:imagebuilder:ImageRecipe": _IMAGE_RECIPE,
+    "aws:sagemaker:NotebookInstanceLifecycleConfiguration": _NOTEBOOK,
+    "aws-native:sagemaker:NotebookInstanceLifecycleConfig": _NOTEBOOK,
+    "command:remote:Command": _COMMAND,
+    "command:local:Command": _COMMAND,
+    "command:remote:CopyToRemote": _COPIED_FILE,
+    "command:remote:CopyFile": _COPIED_FILE,
+    "aws:ecs:TaskDefinition": _ECS_TASK,
+    "aws-native:ecs:TaskDefinition": _ECS_TASK,
+    "aws:ecs:DaemonTaskDefinition": Kind(containers.ecs_daemon_task, Role.CONTAINER),
+    "aws:ecs:ExpressGatewayService": Kind(containers.ecs_express, Role.CONTAINER),
+    "aws-native:ecs:ExpressGatewayService": Kind(containers.ecs_express, Role.CONTAINER),
+    "aws:ecs:Service": _ECS_SERVICE,
+    "aws-native:ecs:Service": _ECS_SERVICE,
+    "aws:batch:JobDefinition": _BATCH_JOB,
+    "aws-native:batch:JobDefinition": _BATCH_JOB,
+    "aws:lightsail:ContainerServiceDeploymentVersion": _LIGHTSAIL_DEPLOYMENT,
+    "aws-native:lightsail:Container": _LIGHTSAIL_DEPLOYMENT,
+    "docker:index:Container": Kind(containers.docker_container, Role.CONTAINER),
+    "docker:index:Service": Kind(containers.docker_service, Role.CONTAINER),
+    "pulumi:providers:docker": Kind(containers.docker_provider, Role.CLIENT),
+    "aws:cloudfront:Distribution": _CLOUDFRONT,
+    "aws:cloudfront:MultitenantDistribution": _CLOUDFRONT,
+    "aws-native:cloudfront:Distribution": _CLOUDFRONT,
+    "aws:cloudfront:VpcOrigin": _VPC_ORIGIN,
+    "aws-native:cloudfront:VpcOrigin": _VPC_ORIGIN,
+    "aws:apigateway:Integration": _INTEGRATION,
+    "aws:apigatewayv2:Integration": _INTEGRATION,
+    "aws-native:apigateway:Method": _INTEGRATION,
+    "aws-native:apigatewayv2:Integration": _INTEGRATION,
+    "aws:apigateway:RestApi": _API,
+    "aws:apigatewayv2:Api": _API,
+    "aws-native:apigateway:RestApi": _API,
+    "aws-native:apigatewayv2:Api": _API,
+    "aws:verifiedaccess:Endpoint": _VERIFIED_ACCESS,
+    "aws-native:ec2:VerifiedAccessEndpoint": _VERIFIED_ACCESS,
+    "aws:vpclattice:ResourceConfiguration": _LATTICE_RESOURCE,
+    "aws-native:vpclattice:ResourceConfiguration": _LATTICE_RESOURCE,
+    "aws:globalaccelerator:CustomRoutingListener": _ACCELERATOR,
+    "aws:globalaccelerator:CustomRoutingEndpointGroup": _CUSTOM_ROUTING,
+    "aws:appmesh:VirtualNode": _MESH,
+    "aws:appmesh:VirtualGateway": _MESH,
+    "aws:appmesh:VirtualRouter": _MESH,
+    "aws-native:appmesh:VirtualNode": _MESH,
+    "aws-native:appmesh:VirtualGateway": _MESH,
+    "aws-native:appmesh:VirtualRouter": _MESH,
     "aws:ec2:NetworkInterface": Kind(None, Role.INTERFACE),
     "aws-native:ec2:NetworkInterface": Kind(None, Role.INTERFACE),
     "aws:ec2:NetworkInterfaceAttachment": Kind(None, Role.INTERFACE_ATTACHMENT),
@@ -131,6 +212,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 """All that is read. A new kind is one row here, and one in docs/policies.md."""
 
 _NOTHING: Final = Role(0)
+_READ: Final = Role.NETWORK | Role.MACHINE | Role.DOCUMENT | Role.CONTAINER | Role.CLIENT | Role.DESCRIBING
 
 
 def kinds(role: Role) -> frozenset[str]:
@@ -156,7 +238,7 @@ def read(token: str, properties: Any) -> Facts | None:
     """What a resource says; None for a kind that is not read. Never raises: what cannot be read is in the facts."""
     short = short_form(token)
     kind = KINDS.get(short)
-    if kind is None or not kind.roles & (Role.NETWORK | Role.MACHINE | Role.DESCRIBING):
+    if kind is None or not kind.roles & _READ:
         return None
     facts, resource = Facts(), Value(properties)
     if kind.reader is None:
@@ -195,5 +277,9 @@ def _unread(facts: Facts, of: Role, doubt: Doubt) -> None:
     """What could not be read, for those whom it concerns: where the kind is open, for all."""
     if of & (Role.NETWORK | Role.DESCRIBING):
         facts.unread.append(doubt)
-    if of & (Role.MACHINE | Role.DESCRIBING):
+    if of & (Role.MACHINE | Role.DOCUMENT | Role.DESCRIBING):
         facts.unread_machines.append(doubt)
+    if of & Role.CONTAINER:
+        facts.unread_containers.append(doubt)
+    if of & Role.CLIENT:
+        facts.unread_clients.append(doubt)

@@ -5,7 +5,7 @@ Maps and lists arrive as proxies that are neither dict nor list and raise on wha
 `Value` takes all of that, and plain dicts and lists too. What a value means is for its readers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple, final
@@ -161,3 +161,28 @@ def _got(container: Any, key: Any) -> Any:
         return NOT_YET
     except KeyError:
         return None
+
+
+def pick(value: Value, *names: str) -> Value:
+    """The first of these properties that is given."""
+    found = [value[name] for name in names]
+    return next((each for each in found if not each.absent), found[0])
+
+
+def lines(value: Value, unknown: Callable[[Doubt], None] | None = None) -> Iterator[str]:
+    """The texts and numbers of a list, or a single one; what is not known goes to `unknown`."""
+    if value.doubt and unknown:
+        unknown(value.doubt)
+    for item in value.each():
+        if item.doubt:
+            if unknown:
+                unknown(item.doubt)
+        elif isinstance(item.raw, str | int | float | bool):
+            yield written(item.raw)
+
+
+def written(scalar: str | float | bool) -> str:
+    """A scalar as a text would say it: 2375 for 2375.0, true for True."""
+    if isinstance(scalar, bool):
+        return str(scalar).lower()
+    return str(int(scalar)) if isinstance(scalar, float) and scalar.is_integer() else str(scalar)

@@ -56,6 +56,7 @@ def _get_instance_type(api: Api, given: Inputs) -> Mapping[str, Any]:
     return {
         "id": kind["InstanceType"],
         "instanceType": kind["InstanceType"],
+        "memorySize": kind["MemoryInfo"]["SizeInMiB"],
         "supportedArchitectures": kind["ProcessorInfo"]["SupportedArchitectures"],
         "region": api.region,
     }

@@ -212,8 +212,8 @@ class _Certificate(_Made):
             "id": str(serial),
             **inputs,
             "certPem": builder.sign(issuer_key, _digest(issuer_key)).public_bytes(_PEM).decode(),
-            "validityStartTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "validityEndTime": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "validityStartTime": _written(now),
+            "validityEndTime": _written(end),
             "readyForRenewal": False,
         }
 
@@ -248,6 +248,12 @@ class LocallySignedCert(_Certificate):
         return {**state, "caKeyAlgorithm": _algorithm(key)}
 
 
+def _written(moment: datetime.datetime) -> str:
+    # As Go's time.RFC3339Nano writes it: local time, with nanoseconds where there are any.
+    local = moment.astimezone() + datetime.timedelta(microseconds=519894)
+    return local.isoformat(timespec="microseconds").replace("+00:00", "Z").replace(".519894", ".519894924")
+
+
 def _subject_key_id(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier | None:
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -260,7 +266,7 @@ def _due(state: State) -> bool:
     if not isinstance(end, str):
         return False
     early = datetime.timedelta(hours=float(state.get("earlyRenewalHours") or 0))
-    at = datetime.datetime.strptime(end, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    at = datetime.datetime.fromisoformat(end)
     return datetime.datetime.now(datetime.UTC) > at - early
 
 
