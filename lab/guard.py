@@ -45,6 +45,18 @@ def install() -> None:
     sys.addaudithook(_refuse)
 
 
+def check(namespace: str) -> None:
+    """Raise OutsideTheLab for a namespace that is none of the lab's."""
+    if not namespace.startswith(f"{PREFIX}-"):
+        raise OutsideTheLab(f"{namespace!r} is none of the lab's network namespaces")
+
+
+def command_in(namespace: str, argv: Sequence[str]) -> list[str]:
+    """The command that runs `argv` in one of the lab's namespaces; raises OutsideTheLab for any other."""
+    check(namespace)
+    return ["ip", "netns", "exec", namespace, *argv]
+
+
 def is_inside() -> bool:
     """Whether this thread is in one of the lab's namespaces."""
     try:

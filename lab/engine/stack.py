@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from lab import folders
+from lab import folders, guard
 from lab.engine import toolchain
 from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
@@ -115,10 +115,7 @@ class Stack:
             # Whom the engine kills cannot take its files away.
             "TMPDIR": str(self.folder),
         }
-        self._within = ["ip", "netns", "exec", namespace] if namespace else []
-        if namespace:
-            # The forks' parent stands where the lab does, and so would what it forks.
-            del self._environment["LAB_WARM"]
+        self._within = guard.command_in(namespace, []) if namespace else []
         self.configure(config or {})
         self.cli("stack", "init", name).check()
 
@@ -206,7 +203,7 @@ class Stack:
         texts = [path.read_text() for path in (*self._program.glob("*.py"), *self._program.glob("*.yaml"))]
         texts.append((self.folder / f"Pulumi.{self.name}.yaml").read_text())
         if not self._within and any(_CONNECTS.search(text) for text in texts):
-            raise RuntimeError(
+            raise guard.OutsideTheLab(
                 "this program connects to its host: run it in a namespace of the lab's network"
             )
 

@@ -97,7 +97,7 @@ def test_a_program_that_the_engine_runs_is_guarded_too(program: Path) -> None:
 def test_inside_the_labs_namespaces_a_client_connects(program: Path) -> None:
     with network.Network() as wires:
         network.within(wires.outside, lambda: connect(HOST))
-        done = run_in_fork(program, *network.command_in(wires.outside, []))
+        done = run_in_fork(program, *guard.command_in(wires.outside, []))
         assert done.stdout == "connected\n", done.stderr
 
 
