@@ -49,6 +49,11 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
     "pulumi": lambda: None if toolchain.find() else "there is no Pulumi CLI: run lab/setup.sh",
+    "pulumi-yaml": lambda: (
+        None
+        if toolchain.find(toolchain.YAML_HOST)
+        else "there is no pulumi-language-yaml: run lab/setup.sh tests"
+    ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "nft": _command("nft"),
     "ip": _command("ip"),

@@ -73,11 +73,7 @@ class Stack:
         # Stacks that refer to one another share a backend.
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
-        settings: dict[str, Any] = {
-            "name": project,
-            "runtime": toolchain.python_runtime(),
-            "main": str(program),
-        }
+        settings = {"name": project, **self._program_settings()}
         providers = {
             each: toolchain.runnable_plugin(path, self.folder) for each, path in (plugins or {}).items()
         }
@@ -118,6 +114,21 @@ class Stack:
         self._within = guard.command_in(namespace, []) if namespace else []
         self.configure(config or {})
         self.cli("stack", "init", name).check()
+
+    def _program_settings(self) -> dict[str, Any]:
+        """What the project says of its program: where it is, or, of one in YAML, the program itself."""
+        own = self._program / "Pulumi.yaml"
+        written: dict[str, Any] = yaml.safe_load(own.read_text()) if own.exists() else {}
+        if written.get("runtime") != "yaml":
+            return {"runtime": toolchain.python_runtime(), "main": str(self._program)}
+        parts = {
+            each: written[each] for each in ("runtime", "config", "resources", "outputs") if each in written
+        }
+        packages = {
+            name: str(toolchain.runnable_plugin((self._program / place).resolve(), self.folder))
+            for name, place in written.get("packages", {}).items()
+        }
+        return {**parts, "packages": packages}
 
     def __enter__(self) -> "Stack":
         return self

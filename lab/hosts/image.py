@@ -59,7 +59,7 @@ _INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
 _OFFERED = ["docker.io", "nftables", "iptables", "ufw", "busybox-static"]
 
 # What is worth repacking, in bytes.
-_LARGE = 10_000_000
+_LARGE = 2_000_000
 
 # Seconds since its last use: another checkout may use another image.
 _KEPT = 30 * 24 * 3600
