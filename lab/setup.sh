@@ -6,8 +6,8 @@
 #   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/engine/toolchain.py decides
 #   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
 #
-# `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, the image of the older
-# system.
+# `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, a TypeScript compiler, the
+# image of the older system.
 #
 # Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
 # with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
@@ -128,6 +128,12 @@ toolchain() {
   fi
 }
 
+typescript() {
+  if ! .venv/bin/python -m lab.engine.typescript; then
+    lacks "a TypeScript compiler with Pulumi's SDK (the message above says what to do): without it the generated SDK is not compiled"
+  fi
+}
+
 image() {
   # Asking for root to find nothing to do would be a nuisance: an image is known by what makes it.
   local system wanted made
@@ -152,6 +158,9 @@ image() {
 python_environment
 packages
 toolchain
+if [[ ${1:-} == tests ]]; then
+  typescript
+fi
 image
 
 if [[ ${#missing[@]} -gt 0 ]]; then

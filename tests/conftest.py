@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import toolchain
+from lab.engine import toolchain, typescript
 from lab.hosts import image
 
 ROOT = Path(__file__).parent.parent
@@ -53,6 +53,11 @@ _PARTS: dict[str, Callable[[], str | None]] = {
         None
         if toolchain.find(toolchain.YAML_HOST)
         else "there is no pulumi-language-yaml: run lab/setup.sh tests"
+    ),
+    "typescript": lambda: (
+        None
+        if typescript.find() and toolchain.find(toolchain.NODEJS_SDK)
+        else "there is no TypeScript compiler: run lab/setup.sh tests"
     ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "nft": _command("nft"),

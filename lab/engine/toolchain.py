@@ -20,7 +20,7 @@ import yaml
 
 from lab.engine import warm
 
-CLI, YAML_HOST = "pulumi", "pulumi-language-yaml"
+CLI, YAML_HOST, NODEJS_SDK = "pulumi", "pulumi-language-yaml", "nodejs-sdk"
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ _SOURCES = {
         "github.com/pulumi/pulumi-yaml/pkg/version.Version",
         "half a minute after the CLI",
     ),
+    NODEJS_SDK: _Source("./nodejs-sdk", "", "main.version", "seconds after the CLI"),
 }
 _MODULE = Path(__file__).parent / "pulumi-cli"
 _PYTHON_HOST = "pulumi-language-python"
@@ -53,6 +54,12 @@ _PYTHON_HOST = "pulumi-language-python"
 
 class Missing(RuntimeError):
     """A command is not there, and none can be made; the message says what to do."""
+
+
+def cache() -> Path:
+    """Where what is built or made once is kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pulumi-aws-docker"
 
 
 def find(command: str = CLI) -> Path | None:
@@ -116,10 +123,9 @@ def _built() -> Path:
     made_from = hashlib.sha256()
     for source in _SOURCES.values():
         made_from.update(source.version.encode())
-    for name in ("go.mod", "go.sum"):
+    for name in ("go.mod", "go.sum", "nodejs-sdk/main.go"):
         made_from.update((_MODULE / name).read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "pulumi-aws-docker" / f"pulumi-{made_from.hexdigest()[:16]}"
+    return cache() / f"pulumi-{made_from.hexdigest()[:16]}"
 
 
 def _build(command: str) -> Path:
@@ -133,7 +139,7 @@ def _build(command: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: an interrupted build leaves nothing that looks finished.
     unfinished = target.with_name(f"{command}.{os.getpid()}")
-    _say(f"building {command} {source.version} from its Go modules: {source.takes}, once")
+    _say(f"building {' '.join([command, source.version]).strip()} from its Go modules: {source.takes}, once")
     named = f"-s -w -X {source.version_variable}={source.version}"
     try:
         _run([go, "build", "-v", "-o", str(unfinished), "-ldflags", named, source.package])
