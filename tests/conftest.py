@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import toolchain
+from lab.engine import toolchain, typescript
 from lab.hosts import image
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +49,16 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
     "pulumi": lambda: None if toolchain.find() else "there is no Pulumi CLI: run lab/setup.sh",
+    "pulumi-yaml": lambda: (
+        None
+        if toolchain.find(toolchain.YAML_HOST)
+        else "there is no pulumi-language-yaml: run lab/setup.sh tests"
+    ),
+    "typescript": lambda: (
+        None
+        if typescript.find() and toolchain.find(toolchain.NODEJS_SDK)
+        else "there is no TypeScript compiler: run lab/setup.sh tests"
+    ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "nft": _command("nft"),
     "ip": _command("ip"),
@@ -102,6 +112,7 @@ _LONG = (
     "engine/test_policy_machines.py",
     "host/test_firewall.py",
     "host/test_systems.py",
+    "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
     "engine/test_upgrade.py",

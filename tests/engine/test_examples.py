@@ -229,5 +229,17 @@ def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(make_stac
     assert stack.resources() == waiting.resources() == []
 
 
+@pytest.mark.requires("pulumi-yaml")
+def test_yaml(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "yaml", {"subnetId": network.subnet})
+    outputs = stack.outputs()
+    assert re.fullmatch(r"tcp://10\.20\.1\.\d+:2376", outputs["endpoint"])
+    assert set(outputs["clientKeyMaterials"]) == {"alice", "ci"}
+    assert stack.outputs(secrets=False)["clientKeyMaterials"] == "[secret]"
+    told = document(cloud, stack, "build")
+    assert told["trusted"] == ["10.0.5.0/24"]
+    assert told["daemon"]["registry-mirrors"] == ["https://mirror.example.com"]
+
+
 def test_nothing_is_left(cloud: Cloud, network: Network) -> None:
     assert left(cloud) == {"groups": [network.group]}
