@@ -82,13 +82,22 @@ def test_the_wheel_works_in_an_environment_of_its_own(wheel: Path, tmp_path: Pat
         assert done.stderr == ""
 
 
-def test_every_import_is_declared() -> None:
+# What a room of the package imports comes with these extras, whichever else is not installed.
+EXTRAS = {"core": "", "boot": "", "host": "component", "policy": "policy", "audit": "audit", "cli": "cli"}
+
+
+def declared_for(extra: str) -> set[str]:
+    """The distributions that are installed with an extra; with none, where it is empty."""
+    requirements = [Requirement(text) for text in importlib.metadata.requires("aws-docker") or []]
+    return {each.name for each in requirements if not each.marker or each.marker.evaluate({"extra": extra})}
+
+
+@pytest.mark.parametrize("room", EXTRAS)
+def test_every_import_is_declared(room: str) -> None:
     distributions = importlib.metadata.packages_distributions()
-    declared = {
-        re.split(r"[^A-Za-z0-9-]", requirement)[0]
-        for requirement in importlib.metadata.requires("aws-docker") or []
-    }
-    for file in PACKAGE.rglob("*.py"):
+    declared = declared_for(EXTRAS[room])
+    assert {file.relative_to(PACKAGE).parts[0] for file in PACKAGE.rglob("*.py")} == {*EXTRAS, "__init__.py"}
+    for file in (PACKAGE / room).rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 modules = [alias.name for alias in node.names]
@@ -101,8 +110,37 @@ def test_every_import_is_declared() -> None:
                     continue
                 names = {name.replace("_", "-").lower() for name in distributions[module]}
                 assert names & declared, (
-                    f"{file.name} imports {module}, which pyproject.toml does not ask for"
+                    f"{file.name} imports {module}, which the extra {EXTRAS[room]!r} does not bring"
                 )
+
+
+def test_who_only_audits_installs_no_sdk_of_pulumi_and_the_component_none_of_aws() -> None:
+    assert not {name for extra in ("", "cli", "audit") for name in declared_for(extra) if "pulumi" in name}
+    assert not declared_for("component") & {"boto3", "botocore", "typer", "rich", "cryptography"}
+
+
+def test_no_extra_is_named_by_this_packages_name() -> None:
+    # An installer would look for it in a public index, where the name is not ours.
+    for text in importlib.metadata.requires("aws-docker") or []:
+        assert Requirement(text).name != "aws-docker"
+
+
+def pinned(file: str) -> list[Requirement]:
+    lines = [line.partition("#")[0].strip() for line in (ROOT / file).read_text().splitlines()]
+    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def test_the_plugin_brings_the_component_and_nothing_else() -> None:
+    # Pulumi installs the root's requirements.txt for the plugin: tests and linters were 600 MB more.
+    assert "-e .[component]" in (ROOT / "requirements.txt").read_text().splitlines()
+    assert {each.name.lower() for each in pinned("requirements.txt")} == declared_for("component")
+    assert {each.name for each in pinned("policy/requirements.txt")} <= declared_for("policy")
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements-dev.txt", "policy/requirements.txt"])
+def test_the_pinned_versions_are_those_that_the_tests_run_with(file: str) -> None:
+    for requirement in pinned(file):
+        assert str(requirement.specifier) == f"=={importlib.metadata.version(requirement.name)}", file
 
 
 def test_the_tests_run_with_versions_that_users_may_have() -> None:
