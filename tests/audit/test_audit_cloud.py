@@ -13,9 +13,12 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
 from aws_docker.audit import aws
-from aws_docker.audit.auditing import AuditReport, audit
+from aws_docker.audit.auditing import audit
 from aws_docker.audit.exposures import Level
-from aws_docker.audit.findings import Exit, Rank
+from aws_docker.audit.findings import Exit, StepKind, lines
+from aws_docker.audit.report import to_json
+from aws_docker.audit.results import AuditReport
+from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.engine.cloud import Cloud
 from tests.conftest import ROOT
@@ -116,7 +119,7 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
     instance = place.instance(group, OPEN)
     report = audit(session())
     finding = only(report)
-    assert (finding.kind, finding.rank) == ("open-to-the-internet-without-tls", Rank.CRITICAL)
+    assert (finding.kind, finding.severity) == ("open-to-the-internet-without-tls", Severity.CRITICAL)
     assert report.status is Exit.FINDINGS
     interface = report.exposures[0].interface
     assert finding.subject == f"arn:aws:ec2:eu-central-1:123456789012:network-interface/{interface.id}"
@@ -129,10 +132,14 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
     assert re.fullmatch(
         rf"{group} rule {sgr} allows 0\.0\.0\.0/0 on 2000-2375 → acl-\w+ rule 100 allows it in → "
         rf"{place.gateway} leads to {re.escape(public)}",
-        finding.path[0],
+        next(lines(finding)),
     )
-    assert "tcp://0.0.0.0:2375: nothing asks for TLS" in finding.path[1]
-    assert finding.close == (
+    assert [(step.kind, step.id, step.of) for path in finding.paths for step in path][::2] == [
+        (StepKind.RULE, sgr, group),
+        (StepKind.ROUTE, place.gateway, ""),
+    ]
+    assert "tcp://0.0.0.0:2375: nothing asks for TLS" in list(lines(finding))[1]
+    assert tuple(each.hint for each in finding.close) == (
         f"aws ec2 revoke-security-group-ingress --region eu-central-1 --group-id {group} "
         f"--security-group-rule-ids {sgr}",
     )
@@ -141,7 +148,7 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
 def test_the_command_closes_it(place: Place) -> None:
     group = place.group(tcp(2375, **WORLD), tcp(2376, **WORLD))
     place.instance(group)
-    words = [command.split() for finding in audit(session()).findings for command in finding.close]
+    words = [each.hint.split() for finding in audit(session()).findings for each in finding.close]
     for command in words:
         options = dict(zip(command[3::2], command[4::2], strict=True))
         place.ec2.revoke_security_group_ingress(
@@ -155,11 +162,11 @@ def test_ranks(place: Place) -> None:
     place.instance(place.group(tcp(2376, **WORLD)))
     place.instance(place.group(tcp(2376, IpRanges=[{"CidrIp": "10.20.0.0/24"}, {"CidrIp": "10.99.0.0/24"}])))
     place.instance(place.group(), OPEN)
-    ranks = [(finding.kind, finding.rank) for finding in audit(session()).findings]
+    ranks = [(finding.kind, finding.severity) for finding in audit(session()).findings]
     assert ranks == [
-        ("open-to-the-internet", Rank.HIGH),
-        ("open-wider-than-trusted", Rank.MEDIUM),
-        ("listener-without-tls", Rank.LOW),
+        ("open-to-the-internet", Severity.HIGH),
+        ("open-wider-than-trusted", Severity.MEDIUM),
+        ("listener-without-tls", Severity.LOW),
     ]
 
 
@@ -220,7 +227,7 @@ def test_a_private_key_in_user_data_is_found_and_not_shown(place: Place) -> None
     place.instance(place.group(), f"#!/bin/sh\ncat >/k <<'E'\n{key}\nE\n")
     report = audit(session())
     assert only(report).kind == "private-key-in-user-data"
-    shown = json.dumps(report.details()) + repr(report)
+    shown = to_json(report) + repr(report)
     assert key.splitlines()[1] not in shown
 
 
@@ -319,7 +326,7 @@ def test_one_denied_region_leaves_the_others(place: Place) -> None:
 
     asking.events.register("before-send.ec2", refuse)
     report = audit(asking, ["eu-central-1", "eu-west-1"])
-    assert [finding.rank for finding in report.findings] == [Rank.CRITICAL]
+    assert [finding.severity for finding in report.findings] == [Severity.CRITICAL]
     assert report.status is Exit.NOT_CHECKED
     assert {each.subject for each in report.unchecked} == {"account 123456789012, region eu-west-1"}
     assert report.scope == [("123456789012", "eu-central-1")]

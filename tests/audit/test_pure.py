@@ -7,18 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aws_docker.audit.targets import Endpoint, count_addresses, every_endpoint, parse_target
-from aws_docker.audit.verdicts import (
+from aws_docker.audit.conversations import (
     Answer,
     Conversation,
     End,
     PortFacts,
     Question,
     State,
-    Verdict,
-    judge_port,
     next_question,
 )
+from aws_docker.audit.targets import Endpoint, count_addresses, every_endpoint, parse_target
+from aws_docker.audit.verdicts import Verdict, judge_port
 from aws_docker.audit.wire import first_certificate, read_answer
 from aws_docker.core.errors import InvalidInput
 

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aws_docker.audit.exposures import judge_region
 from aws_docker.audit.facts import Interface, RegionFacts
-from aws_docker.audit.reach import INTERNET, Reach, Region, SourceClass, Unreadable
+from aws_docker.audit.findings import lines
+from aws_docker.audit.reach import INTERNET, Passage, Reach, Region, SourceClass, Unreadable
+from aws_docker.audit.wording import audit_findings
 from aws_docker.core.addresses import AddressSet
 from aws_docker.core.trust import PRIVATE
 
@@ -38,6 +41,11 @@ def reach(facts: RegionFacts, port: int = 2376) -> Reach:
 
 def addresses(facts: RegionFacts, port: int = 2376) -> AddressSet:
     return reach(facts, port).addresses
+
+
+def found(facts: RegionFacts) -> str:
+    """The way in of the first finding, as it is shown."""
+    return next(lines(next(audit_findings(judge_region(facts, AddressSet())))))
 
 
 def member(number: int, *groups: str, **changes: Any) -> Interface:
@@ -207,10 +215,11 @@ class TestAcls:
         entries = [entry(100, "0.0.0.0/0"), entry(100, "0.0.0.0/0", egress=True, ports=[443])]
         (way,) = reach(region([rule("203.0.113.0/24")], entries, IGW)).ways
         assert way.addresses == AddressSet.of(["203.0.113.0/24"])
-        assert way.acl == (
-            f"{ACL} rule 100 allows it in, and lets answers out to client ports below 1024 only, "
-            "which a client may choose"
-        )
+        assert way.acl == Passage(ACL, 100, low_ports_only=True)
+        assert (
+            f" → {ACL} rule 100 allows it in, and lets answers out to client ports below 1024 only, "
+            "which a client may choose → "
+        ) in found(region([rule("203.0.113.0/24")], entries, IGW))
 
 
 def test_the_path_is_named() -> None:
@@ -219,7 +228,11 @@ def test_the_path_is_named() -> None:
     assert (way.source.kind, way.source.via, way.acl) == (
         SourceClass.INTERNET,
         "igw-1",
-        f"{ACL} rule 100 allows it in",
+        Passage(ACL, 100, low_ports_only=False),
+    )
+    assert found(region([rule("203.0.113.0/24", 2000, 3000)], ALLOW_ALL, IGW)) == (
+        "sg-1 rule sgr-203.0.113.0/24-2000 allows 203.0.113.0/24 on 2000-3000 → "
+        f"{ACL} rule 100 allows it in → igw-1 leads to 198.51.100.10, 2001:db8:aa00:1::10"
     )
 
 

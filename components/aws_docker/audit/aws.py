@@ -128,7 +128,7 @@ def fetch(
     unchecked: list[Unchecked] = []
     client = _client(account.session, "ec2", region)
 
-    def told(what: str, done: int, total: int) -> None:
+    def advance(what: str, done: int, total: int) -> None:
         if progress is not None:
             progress(f"{region}: {what}", done, total)
 
@@ -136,7 +136,7 @@ def fetch(
         lists = {name: pool.submit(_all_pages, client, *asked) for name, asked in _LISTS.items()}
         answers: dict[str, list[Any]] = {}
         for done, (name, future) in enumerate(lists.items()):
-            told(name, done, len(lists))
+            advance(name, done, len(lists))
             try:
                 answers[name] = future.result()
             except (ClientError, BotoCoreError) as error:
@@ -170,7 +170,7 @@ def fetch(
                 ids,
                 lambda each: f"user-data of {each}, {where}",
                 unchecked,
-                lambda done: told("user-data", done, len(ids)),
+                lambda done: advance("user-data", done, len(ids)),
             )
             facts = RegionFacts(
                 account.id,
@@ -198,7 +198,7 @@ def _each(
     names: Sequence[str],
     subject: Callable[[str], str],
     unchecked: list[Unchecked],
-    told: Callable[[int], None] = lambda done: None,
+    advance: Callable[[int], None] = lambda done: None,
 ) -> dict[str, _Found]:
     """One call for each name; what fails is unchecked."""
     futures: dict[str, Future[_Found]] = {name: pool.submit(fetch_one, client, name) for name in names}
@@ -211,7 +211,7 @@ def _each(
                 unchecked.append(Unchecked(subject(name), f"{_reason(error)}."))
         except BotoCoreError as error:
             unchecked.append(Unchecked(subject(name), f"{_reason(error)}."))
-        told(done)
+        advance(done)
     return found
 
 

@@ -8,13 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from ..core.addresses import AddressSet
+from ..core.addresses import AddressSet, union
+from ..core.checks import Severity
 from ..core.ports import DOCKER_TLS_PORT
-from .exposures import Exposure
-from .facts import GroupRule, RegionFacts, read_rules
-from .findings import Finding, Rank, Unchecked
+from .exposures import Judged
+from .facts import RegionFacts, read_rules
+from .findings import Closing, Finding, Step, StepKind, Unchecked
 from .reach import Region
 from .verdicts import PortJudgement, Verdict
+from .wording import boot_findings, opening_finding
 
 _HOST: Final = "aws-docker:index:DockerHost"
 _RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
@@ -119,36 +121,43 @@ def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, li
 # --- Drift ---------------------------------------------------------------------------------------------------------
 
 
-def configuration_drift(
-    intent: Intent, intended: AddressSet, exposures: Iterable[Exposure], findings: Iterable[Finding]
-) -> list[Finding]:
-    """Where AWS's configuration differs from the intent; `findings` are the audit's with the intended as trusted."""
+def configuration_drift(intent: Intent, intended: AddressSet, judged: Judged) -> list[Finding]:
+    """Where AWS's configuration differs from the intent; `judged` with the intended sources as the trusted ones."""
     drift: list[Finding] = []
-    for finding in findings:
-        if finding.kind.startswith("open"):
-            who = finding.message.replace(", which no --trusted names,", "")
-            drift.append(replace(finding, kind="drift", message=f"Wider than {intent.name} intends: {who}"))
-        else:
-            drift.append(finding)
-    own = list(exposures)
+    for opening in judged.openings:
+        finding = opening_finding(opening, judged.region, "")
+        if opening.wider:
+            message = f"Wider than {intent.name} intends: {finding.message}"
+            finding = replace(finding, kind="drift", message=message)
+        drift.append(finding)
+    drift += boot_findings(judged)
     subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance}"
-    if not own:
+    if not judged.exposures:
         message = f"{intent.name} intends instance {intent.instance}, which is gone."
-        return [*drift, Finding("drift", Rank.HIGH, subject, message, (), ("pulumi up --refresh",))]
-    reached = AddressSet()
-    for exposure in own:
-        for port in exposure.ports:
-            if port.port == DOCKER_TLS_PORT:
-                reached |= port.reach.addresses | AddressSet.of(
-                    (*exposure.interface.private, *exposure.interface.ipv6)
-                )
-    if missing := intended - reached:
-        cidrs = missing.cidrs()
-        shown = ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
-        message = f"Narrower than {intent.name} intends: {shown} cannot reach TCP {DOCKER_TLS_PORT}."
-        path = ("no rule, network ACL or route lets them through, by the instance's configuration",)
-        drift.append(Finding("drift", Rank.LOW, f"{subject} narrower", message, path))
+        close = (Closing("pulumi up --refresh"),)
+        return [*drift, Finding("drift", Severity.HIGH, subject, message, close=close)]
+    if missing := intended - _reaching(judged):
+        message = (
+            f"Narrower than {intent.name} intends: {missing.summary(4)} cannot reach TCP {DOCKER_TLS_PORT}."
+        )
+        text = "no rule, network ACL or route lets them through, by the instance's configuration"
+        nothing = Step(StepKind.ABSENCE, intent.instance, text)
+        drift.append(Finding("drift", Severity.LOW, f"{subject} narrower", message, evidence=(nothing,)))
     return drift
+
+
+def _reaching(judged: Judged) -> AddressSet:
+    """Who reaches the instance's TLS port; it does itself."""
+    return union(
+        addresses
+        for exposure in judged.exposures
+        for port in exposure.ports
+        if port.port == DOCKER_TLS_PORT
+        for addresses in (
+            port.reach.addresses,
+            AddressSet.of((*exposure.interface.private, *exposure.interface.ipv6)),
+        )
+    )
 
 
 def wire_drift(
@@ -162,14 +171,17 @@ def wire_drift(
         if port.verdict in _QUIET:
             if intent.remote and inside and port.endpoint.port == DOCKER_TLS_PORT:
                 message = f"{intent.name} intends to serve {here}, from where {subject} is {port.verdict}."
-                drift.append(Finding("drift", Rank.MEDIUM, subject, message, (port.told,)))
+                drift.append(_on_the_wire(port, Severity.MEDIUM, message))
         elif port.endpoint.port != DOCKER_TLS_PORT or not intent.remote:
             message = f"{intent.name} intends nothing at {subject}, which answers: {port.verdict}."
-            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+            drift.append(_on_the_wire(port, Severity.HIGH, message))
         elif port.verdict is not Verdict.MUTUAL_TLS and port.checked and not port.findings:
             message = f"{intent.name} intends mutual TLS at {subject}, which is {port.verdict}."
-            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+            drift.append(_on_the_wire(port, Severity.HIGH, message))
     return drift
 
 
-__all__ = ["GroupRule", "Intent", "configuration_drift", "intended_sources", "read_intents", "wire_drift"]
+def _on_the_wire(port: PortJudgement, severity: Severity, message: str) -> Finding:
+    subject = str(port.endpoint)
+    seen = Step(StepKind.ANSWER, subject, port.evidence)
+    return Finding("drift", severity, subject, message, evidence=(seen,))

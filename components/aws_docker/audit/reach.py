@@ -26,7 +26,7 @@ INTERNET: Final = EVERYWHERE - PRIVATE - NEVER_SOURCES
 """Where packets from the internet can come from."""
 _GLOBAL_IPV6: Final = AddressSet.of(["2000::/3"])
 _FIRST_PORT, _LAST_PORT = 1, 65_535
-_FIRST_EPHEMERAL: Final = 1_024
+FIRST_EPHEMERAL: Final = 1_024
 
 
 class SourceClass(StrEnum):
@@ -52,6 +52,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """How sources pass a network ACL."""
+
+    acl: str
+    number: int | None
+    """Of the entry that lets the first of their addresses in, which stands for all."""
+    low_ports_only: bool
+    """Whether answers to some of them get out only to client ports below 1024: a client may choose its port."""
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """Sources that one rule lets in by one route, all the way."""
 
@@ -59,8 +70,8 @@ class Way:
     source: Source
     addresses: AddressSet
     """Exactly those that get through everything."""
-    acl: str
-    """What the network ACL says of them."""
+    acl: Passage | None
+    """How they pass the network ACL; None for what stays inside the subnet, and meets none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,8 @@ class Region:
                 if not inside:
                     through &= admitted
                 if through:
-                    says = "" if inside else _acl_says(acl, port, through, ordinary)
-                    ways.append(Way(rule, source, through, says))
+                    passage = None if inside else _passage(acl, port, through, ordinary)
+                    ways.append(Way(rule, source, through, passage))
         return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)))
 
     def _admitted_by_rules(
@@ -170,7 +181,7 @@ class Region:
             inward = acl_admits(acl.ingress, port)
             known = (
                 inward & acl_admits(acl.egress, _FIRST_PORT, _LAST_PORT),
-                inward & acl_admits(acl.egress, _FIRST_EPHEMERAL, _LAST_PORT),
+                inward & acl_admits(acl.egress, FIRST_EPHEMERAL, _LAST_PORT),
             )
             self._admitted[acl.id, port] = known
         return known
@@ -247,14 +258,10 @@ class Region:
         yield from found.items()
 
 
-def _acl_says(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet) -> str:
-    """Which entries let a source through: those of its first address stand for all."""
+def _passage(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet) -> Passage:
     first = str(next(through.networks()).network_address)
     inward = _deciding(acl.ingress, port, first)
-    said = f"{acl.id} rule {inward.number if inward else '?'} allows it in"
-    if through <= ordinary:
-        return said
-    return f"{said}, and lets answers out to client ports below {_FIRST_EPHEMERAL} only, which a client may choose"
+    return Passage(acl.id, inward.number if inward else None, not through <= ordinary)
 
 
 def _deciding(entries: tuple[AclEntry, ...], port: int, address: str) -> AclEntry | None:

@@ -2,7 +2,8 @@
 
 Safe for what it touches: it connects, shakes hands, and asks GET /_ping and GET /version, which change nothing. How
 many connections it starts in a second and holds at once is bounded, and so are the time and the bytes for each; it
-keeps nothing of a port once that is reported. verdicts.py decides what to ask next, and what the answers mean.
+keeps nothing of a port once that is reported. conversations.py decides what to ask
+next, verdicts.py what the answers mean.
 
 asyncio's open_connection was measured at four times the cost of nmap's connect scan for closed ports; this loop is
 below it.
@@ -22,8 +23,8 @@ from itertools import count
 from typing import Any, Final
 
 from ..core.errors import InvalidInput
+from .conversations import Answer, Conversation, End, PortFacts, Question, State, next_question
 from .targets import Endpoint
-from .verdicts import Answer, Conversation, End, PortFacts, Question, State, next_question
 
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
@@ -55,7 +56,7 @@ Wait = tuple[int, float]
 
 
 @dataclass(frozen=True)
-class Settings:
+class ProbeSettings:
     """How a probe goes about it."""
 
     connect_timeout: float = 2.0
@@ -83,13 +84,15 @@ class _Task:
     deadline: float = 0.0
 
 
-def check_settings(settings: Settings) -> None:
+def check_settings(settings: ProbeSettings) -> None:
     """Raises InvalidInput for an authority or a client's certificate that cannot be used."""
     if settings.verifies:
         _verifying_context(settings)
 
 
-def probe_ports(endpoints: Iterable[Endpoint], settings: Settings, seen: Callable[[PortFacts], None]) -> None:
+def probe_ports(
+    endpoints: Iterable[Endpoint], settings: ProbeSettings, seen: Callable[[PortFacts], None]
+) -> None:
     """Probe every endpoint, and report each one as soon as it is known, in any order."""
     with selectors.DefaultSelector() as selector:
         _Loop(selector, settings, seen).run(iter(endpoints))
@@ -97,7 +100,7 @@ def probe_ports(endpoints: Iterable[Endpoint], settings: Settings, seen: Callabl
 
 class _Loop:
     def __init__(
-        self, selector: selectors.BaseSelector, settings: Settings, seen: Callable[[PortFacts], None]
+        self, selector: selectors.BaseSelector, settings: ProbeSettings, seen: Callable[[PortFacts], None]
     ) -> None:
         self._selector = selector
         self._settings = settings
@@ -416,11 +419,11 @@ class _Loop:
                     name = ssl.TLSVersion(version).name.replace("_", ".")
                     self._shown[sock.fileno()] = (name, shown)
 
-        # Python's own tests and debuggers use it since 3.8. Without it, mutual TLS is still told from a TLS 1.3 alert.
+        # Python's own tests and debuggers use it since 3.8. Without it, mutual TLS is still known by a TLS 1.3 alert.
         context._msg_callback = message  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def _verifying_context(settings: Settings) -> ssl.SSLContext:
+def _verifying_context(settings: ProbeSettings) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=settings.authority)

@@ -11,6 +11,7 @@ from aws_docker import __version__
 from .audit import audit
 from .bundle import bundle
 from .context import context
+from .doctor import doctor
 from .env import env
 from .probe import probe
 from .verify import verify
@@ -18,7 +19,6 @@ from .verify import verify
 app = typer.Typer(
     help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -32,5 +32,5 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, audit, probe, verify):
+for command in (env, bundle, context, audit, probe, verify, doctor):
     app.command()(command)

@@ -47,13 +47,13 @@ def probe(
 
     It changes nothing: it connects, shakes hands, and asks GET /_ping and GET /version. Probe only what is yours.
 
-    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port could not be told.
+    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port is not known.
     """
     with checking():
         from aws_docker.audit.probing import probe as run
-        from aws_docker.audit.wire import Settings
+        from aws_docker.audit.wire import ProbeSettings
 
-        settings = Settings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
+        settings = ProbeSettings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
         authority = ca.read_text(encoding="utf-8") if ca else None
         with progress("ports") as advance:
             report = run(

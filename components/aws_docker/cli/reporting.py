@@ -12,7 +12,7 @@ import typer
 from aws_docker import __version__
 
 if TYPE_CHECKING:
-    from aws_docker.audit.report import Report
+    from aws_docker.audit.findings import Report
 
 
 class Advance(Protocol):
