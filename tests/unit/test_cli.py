@@ -210,7 +210,7 @@ class TestWithDocker:
         _, command = written.out.splitlines()
         shown = shlex.split(command)
         assert (shown[0], shown[-1]) == ("docker", "version")
-        done = stand.run(docker_client, *shown[1:-1], "ps")
+        done = stand.run("bash", "-c", shlex.join([docker_client, *shown[1:-1], "ps"]))
         assert (done.status, done.err) == (0, "")
         assert set(api.seen) == {"ci"}
 
