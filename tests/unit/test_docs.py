@@ -1,12 +1,16 @@
 """What the documents say exists, exists: files they link to, tests they name, commands and arguments."""
 
+import ast
+import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aws_docker import DockerHost, DockerHostArgs
+from aws_docker.host.daemon_json import DAEMON_DEFAULTS, daemon_configuration
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("**/*.md")])
@@ -134,3 +138,24 @@ def test_an_unowned_name_is_seen(text: str) -> None:
 )
 def test_the_repository_at_a_tag_is_fine(text: str) -> None:
     assert unowned(text + "\n") == []
+
+
+# --- The hardened defaults ------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_hardened_defaults_is_that_of_the_code() -> None:
+    page = (ROOT / "docs/daemon-options.md").read_text()
+    rows = re.findall(r"^\| `(\"[^`]*)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", page, re.M)
+    shown = [json.loads("{" + value + "}") for value, *_ in rows]
+    assert shown == [{name: default.value} for name, default in DAEMON_DEFAULTS.items()]
+    networks: dict[str, Any] = {"bip": "192.168.0.1/24", "pools": []}
+    for defaults, (_, does, breaks, undo) in zip(shown, rows, strict=True):
+        (name,) = defaults
+        assert len(does) > 20, name
+        assert breaks.strip(), name
+        options = [ast.literal_eval(each) for each in re.findall(r"`(\{.*?\})`", undo)]
+        assert options, f"{name}: how to undo it"
+        for given in options:
+            assert set(given) == {name}
+            written = daemon_configuration(given, **networks)
+            assert written.get(name) != defaults[name]
