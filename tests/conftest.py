@@ -38,6 +38,20 @@ def docker_path() -> str | None:
     return None
 
 
+def buildx_path() -> str | None:
+    """Docker's buildx plugin, where its client looks for it, or where the lab builds it."""
+    folders = [
+        Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")),
+        *(
+            Path(each) / "docker"
+            for each in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+        ),
+    ]
+    found = [each / "cli-plugins" / "docker-buildx" for each in folders]
+    named = os.environ.get("DOCKER_BUILDX")
+    return next((str(each) for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -60,6 +74,9 @@ _PARTS: dict[str, Callable[[], str | None]] = {
         else "there is no TypeScript compiler: run lab/setup.sh tests"
     ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
+    "buildx": lambda: (
+        None if buildx_path() else "there is no docker-buildx: install it, or name it in DOCKER_BUILDX"
+    ),
     "nft": _command("nft"),
     "ip": _command("ip"),
     "nmap": _command("nmap"),
@@ -90,6 +107,13 @@ def docker_client(requires: Callable[..., None]) -> str:
     """The path of a Docker client."""
     requires("docker-cli")
     return str(docker_path())
+
+
+@pytest.fixture(scope="session")
+def buildx(requires: Callable[..., None]) -> str:
+    """The path of Docker's buildx plugin."""
+    requires("buildx")
+    return str(buildx_path())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -60,6 +60,7 @@ PURE = (
             *("sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording"),
         )
     ),
+    "cli.checkup",
     "cli.connection",
 )
 # Who else loads none of an SDK.
