@@ -118,6 +118,12 @@ toolchain() {
   fi
 }
 
+workflow_linter() {
+  if ! .venv/bin/python -m lab.actionlint; then
+    lacks "actionlint (the message above says what to do): without it the workflows are not checked"
+  fi
+}
+
 image() {
   # Asking for root to find nothing to do would be a nuisance: the image is known by what makes it.
   local wanted made=.venv/.image-made-from
@@ -139,6 +145,7 @@ image() {
 python_environment
 packages
 toolchain
+workflow_linter
 image
 
 if [[ ${#missing[@]} -gt 0 ]]; then

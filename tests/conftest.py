@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import actionlint
 from lab.engine import toolchain
 from lab.hosts import image
 
@@ -55,6 +56,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
     "busybox": _command("busybox"),
 }
 
