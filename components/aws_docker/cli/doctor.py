@@ -85,7 +85,7 @@ def _show(rows: list[Row]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from aws_docker.audit.report import table
+    from aws_docker.audit.showing.parts import table
 
     colours = {State.OK: "green", State.NOTE: "default", State.FINDING: "bold red", State.UNREAD: "magenta"}
     shown = [
