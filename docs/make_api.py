@@ -48,6 +48,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"daemon_options": {"tlsverify": False}},
         {"allow_all_egress": 1},
         {"tags": {"team": 7}},
+        {"wait_until_ready": "soon"},
         {"trusted_cidr": ["10.0.5.0/24"]},
     ),
 }

@@ -100,6 +100,7 @@ packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
   command -v shellcheck >/dev/null || needed+=(shellcheck)
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi

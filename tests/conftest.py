@@ -39,6 +39,11 @@ def docker_path() -> str | None:
     return None
 
 
+def browser_path() -> str | None:
+    """Chromium, by one of its names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -56,6 +61,7 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
     "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
     "busybox": _command("busybox"),
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import NotChecked, checking
-from .options import Json, Profile, Sarif
+from .options import Html, Json, Profile, Sarif
 from .reporting import finish, progress
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def audit(
     ] = None,
     as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Say who can reach Docker's ports on EC2 instances, and by which rule, ACL and route.
 
@@ -63,7 +64,7 @@ def audit(
                 refused=refused,
                 progress=lambda doing, done, total: advance(done, total, doing),
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, html)
 
 
 def _accounts(

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,13 +44,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
-def finish(report: "Report", as_json: bool, sarif: Path | None) -> None:
+def finish(report: "Report", as_json: bool, sarif: Path | None, html: Path | None = None) -> None:
     """Print the report, write SARIF where it is wanted, and end with the report's status."""
     from rich.console import Console
 
     from aws_docker.audit.report import show, to_json
     from aws_docker.audit.sarif import to_sarif
 
+    if html is not None:
+        from aws_docker.audit.html import to_html
+
+        html.write_text(to_html(report, __version__, datetime.now(UTC)), encoding="utf-8")
     if sarif == Path("-"):
         if as_json:
             raise typer.BadParameter("--json and --sarif - both want standard output")
