@@ -47,6 +47,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"daemon_options": {"hosts": ["tcp://0.0.0.0:2375"]}},
         {"daemon_options": {"tlsverify": False}},
         {"allow_all_egress": 1},
+        {"wait_until_ready": True},
         {"tags": {"team": 7}},
         {"wait_until_ready": "soon"},
         {"trusted_cidr": ["10.0.5.0/24"]},

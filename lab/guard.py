@@ -69,9 +69,11 @@ def problem(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     shown = " ".join([program, *arguments[:3]])
     if program in _NAMED and (away := [each for each in arguments if _is_away(each)]):
         return f"`{shown}` would talk to {away[0]}"
-    if program == "docker" and not (_is_local(arguments) or _is_loopback(settings.get("DOCKER_HOST", ""))):
+    daemon = arguments[1] if arguments[:1] in (["--host"], ["-H"]) else settings.get("DOCKER_HOST", "")
+    if program == "docker" and not (_is_local(arguments) or _is_loopback(daemon)):
         return f"`{shown}` would talk to a daemon"
-    if program == "aws-docker" and _TALKS & set(arguments[:1]) and not any(map(_is_loopback, arguments)):
+    says = "--help" in arguments or any(map(_is_loopback, arguments))
+    if program == "aws-docker" and _TALKS & set(arguments[:1]) and not says:
         return f"`{shown}` would talk to a host"
     return ""
 
