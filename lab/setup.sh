@@ -112,6 +112,7 @@ packages() {
   for tool in faketime shellcheck; do
     command -v "$tool" >/dev/null || needed+=("$tool")
   done
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi
@@ -133,6 +134,12 @@ toolchain() {
 typescript() {
   if ! .venv/bin/python -m lab.engine.typescript; then
     lacks "a TypeScript compiler with Pulumi's SDK (the message above says what to do): without it the generated SDK is not compiled"
+  fi
+}
+
+workflow_linter() {
+  if ! .venv/bin/python -m lab.actionlint; then
+    lacks "actionlint (the message above says what to do): without it the workflows are not checked"
   fi
 }
 
@@ -162,6 +169,7 @@ packages
 toolchain
 if [[ ${1:-} == tests ]]; then
   typescript
+  workflow_linter
 fi
 image
 

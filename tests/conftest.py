@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import actionlint
 from lab.engine import toolchain, typescript
 from lab.hosts import image
 
@@ -52,6 +53,11 @@ def buildx_path() -> str | None:
     return next((str(each) for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
 
 
+def browser_path() -> str | None:
+    """Chromium, by one of its names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -82,6 +88,8 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
+    "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
     "busybox": _command("busybox"),
     "faketime": _command("faketime"),
 }

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,9 +53,13 @@ def read(accepted: Path | None) -> "list[Acceptance] | None":
 
 
 def finish(
-    report: "Report", as_json: bool, sarif: Path | None, acceptances: "list[Acceptance] | None" = None
+    report: "Report",
+    as_json: bool,
+    sarif: Path | None,
+    html: Path | None = None,
+    acceptances: "list[Acceptance] | None" = None,
 ) -> None:
-    """Print the report, write SARIF where it is wanted, and end with the report's status.
+    """Print the report, write SARIF and a page where they are wanted, and end with the report's status.
 
     With acceptances, what they accept does not count.
     """
@@ -66,6 +71,10 @@ def finish(
 
     if acceptances is not None:
         report = accept(report, acceptances)
+    if html is not None:
+        from aws_docker.audit.html import to_html
+
+        html.write_text(to_html(report, __version__, datetime.now(UTC)), encoding="utf-8")
     if sarif == Path("-"):
         if as_json:
             raise typer.BadParameter("--json and --sarif - both want standard output")
