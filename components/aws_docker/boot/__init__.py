@@ -14,6 +14,6 @@ keys.py                         private keys
 judgement.py                    the result
 """
 
-from .judgement import BootJudgement, Finding, judge
+from .judgement import BootJudgement, BootListener, judge
 
-__all__ = ["BootJudgement", "Finding", "judge"]
+__all__ = ["BootJudgement", "BootListener", "judge"]

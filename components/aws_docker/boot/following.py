@@ -114,7 +114,7 @@ class Following:
             if not daemons and configuration is not None:
                 self.daemon(["dockerd"], step.where(line), given=configuration)
         if re.search(r"(?:iex|invoke-expression)\b", step.text, re.I) and re.search(r"https?://", step.text):
-            self.machine.say(f"{step.where(1)}: a script that is not in the user-data may be run")
+            self.machine.note_unread(f"{step.where(1)}: a script that is not in the user-data may be run")
 
     # --- What is started ---
 
@@ -196,7 +196,7 @@ class Following:
         compose = "compose" in (verb, base(argv[0]).removeprefix("docker-"))
         composes = compose and {"up", "start", "run"} & set(rest)
         if composes and not remote and not any(_COMPOSE.search(path) for path in self.machine.files):
-            self.machine.say(f"{where}: the Compose file is not in the user-data")
+            self.machine.note_unread(f"{where}: the Compose file is not in the user-data")
         if verb in ("run", "create"):
             for listener in forwarders.container_listeners(forwarders.docker_run(rest[1:])):
                 self.found(where, listener)
@@ -229,7 +229,7 @@ class Following:
         for content in contents or [None]:
             options = given if given is not None or content is None else self.options(content, path)
             exposed = exposure(argv, options, socket_streams=streams)
-            if any("only prints and exits" in refusal for refusal in exposed.refusals):
+            if exposed.only_reports:
                 continue
             for listener in exposed.listeners:
                 if listener.access is not Access.LOCAL:
@@ -237,12 +237,12 @@ class Following:
                         _origin(listener, where, [*sources, *([content] if content else [])]), listener
                     )
             for sentence in exposed.unread:
-                self.machine.say(f"{where}: {sentence}")
+                self.machine.note_unread(f"{where}: {sentence}")
 
     def options(self, content: Content, path: str) -> Mapping[str, Any] | None:
         text = content.text.lstrip("\ufeff")
         if text.strip() == UNKNOWN or text == FETCHED_INSTALLER:
-            self.machine.say(f"{content.where}: what {path[:200]} then holds is not in the user-data")
+            self.machine.note_unread(f"{content.where}: what {path[:200]} then holds is not in the user-data")
             return None
         if not text.strip():
             return {}
@@ -251,7 +251,7 @@ class Following:
         except (ValueError, RecursionError):
             # dockerd refuses to start with it. Until somebody mends it: what would be open then?
             if re.search(r"hosts|tcp://|tls", text):
-                self.machine.say(f"{content.where}: {path[:200]} is not JSON and was read in part")
+                self.machine.note_unread(f"{content.where}: {path[:200]} is not JSON and was read in part")
             return edits.overlaid("", text)
         return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
 
@@ -366,10 +366,10 @@ class Following:
 
     def compose(self, content: Content) -> None:
         if content.text == UNKNOWN:
-            self.machine.say(f"{content.where}: the Compose file is not in the user-data")
+            self.machine.note_unread(f"{content.where}: the Compose file is not in the user-data")
         tree = yamltree.load(content.text)
         if tree.problem:
-            self.machine.say(f"{content.where}: {tree.problem}")
+            self.machine.note_unread(f"{content.where}: {tree.problem}")
         for container in forwarders.compose(tree.value, {}):
             for listener in forwarders.container_listeners(container):
                 self.found(content.where, listener)

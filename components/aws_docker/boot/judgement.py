@@ -17,7 +17,7 @@ from .machine.state import Budget
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class BootListener:
     """A listener, and where in the user-data it comes from."""
 
     where: str
@@ -31,15 +31,17 @@ class BootJudgement:
 
     runs_docker: bool
     """Whether it installs, configures, starts or uses a Docker engine of the machine's own."""
-    listeners: tuple[Finding, ...]
+    listeners: tuple[BootListener, ...]
     """Everything that serves the Docker API beyond a Unix socket: safe or not, by dockerd or by something before it."""
     unread: tuple[str, ...]
     """What could not be read or decided, a sentence each."""
     private_keys: tuple[str, ...]
     """Where private keys stand."""
+    undecoded: tuple[str, ...] = ()
+    """What of `unread` could not even be decoded, and so not be searched for keys."""
 
     @property
-    def unsafe(self) -> tuple[Finding, ...]:
+    def unsafe(self) -> tuple[BootListener, ...]:
         """The listeners that are not safe."""
         return tuple(finding for finding in self.listeners if not finding.listener.safe)
 
@@ -54,16 +56,20 @@ def judge(user_data: str | bytes) -> BootJudgement:
     following = Following()
     machine = following.machine
     reading = Reading()
+    undecoded: list[str] = []
     try:
         reading = read(user_data)
-        for sentence in reading.unread:
-            machine.say(sentence)
+        undecoded = reading.unread
+        for sentence in undecoded:
+            machine.note_unread(sentence)
         following.follow(reading)
     except Budget:
-        machine.say("the user-data does too much to follow to its end")
+        machine.note_unread("the user-data does too much to follow to its end")
         following.give_up()
     except RecursionError:
-        machine.say("the user-data is nested too deeply to read")
+        sentence = "the user-data is nested too deeply to read"
+        machine.note_unread(sentence)
+        undecoded = undecoded or [sentence]
     for where, text in reading.texts:
         machine.look_for_keys(text, where)
     material = " ".join(machine.material)
@@ -71,15 +77,18 @@ def judge(user_data: str | bytes) -> BootJudgement:
     def shown(text: str) -> str:
         return hide(text, material)
 
-    findings: list[Finding] = []
+    findings: list[BootListener] = []
     for where, listener in following.findings.values():
         address, reason = shown(listener.address), shown(listener.reason)
         findings.append(
-            Finding(shown(where or "Docker's own unit"), replace(listener, address=address, reason=reason))
+            BootListener(
+                shown(where or "Docker's own unit"), replace(listener, address=address, reason=reason)
+            )
         )
     return BootJudgement(
         machine.runs_docker or bool(findings),
         tuple(findings),
         tuple(dict.fromkeys(shown(sentence) for sentence in machine.unread)),
         tuple(dict.fromkeys(shown(where) for where in machine.keys.values())),
+        tuple(dict.fromkeys(shown(sentence) for sentence in undecoded)),
     )

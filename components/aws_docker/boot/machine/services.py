@@ -124,7 +124,7 @@ def _service(machine: Machine, name: str, texts: list[tuple[str, str]], names: _
     machine.step()
     for text, where in texts:
         if text.strip() == UNKNOWN and (name.startswith("docker") or "docker" in where):
-            machine.say(f"{where}: what the unit {name[:100]} then holds is not in the user-data")
+            machine.note_unread(f"{where}: what the unit {name[:100]} then holds is not in the user-data")
     unit = systemd.merged(texts)
     streams = _streams(machine, names, name)
     sources = [Content(text, where) for text, where in texts if where]

@@ -79,7 +79,7 @@ class Machine:
         if self.steps > _STEPS:
             raise Budget
 
-    def say(self, sentence: str) -> None:
+    def note_unread(self, sentence: str) -> None:
         """Notes what could not be read."""
         if len(self.unread) < 50:
             self.unread[sentence] = None
@@ -127,7 +127,7 @@ class Machine:
         if self.size > _ALL_TEXTS or any(len(content.text) > _ONE_TEXT for content in new):
             raise Budget
         if len(new) > _ALTERNATIVES:
-            self.say(f"{path} is written in too many ways to follow")
+            self.note_unread(f"{path} is written in too many ways to follow")
             new = new[:1] + new[1 - _ALTERNATIVES :]
         self.files[path] = new
         self.changes += 1

@@ -455,4 +455,6 @@ def other_language(shell: "Shell", text: str, language: str) -> None:
     if language.endswith("awk") and not re.search(r"system\s{0,9}\(|[>|]\s{0,9}\"", text):
         return  # it only prints: whoever gets that is told that it is unknown
     if re.search(r"docker|tcp://|:237[56]", text, re.I):
-        shell.machine.say(f"{shell.place}: a program in {language[:20]} concerns Docker and is not read")
+        shell.machine.note_unread(
+            f"{shell.place}: a program in {language[:20]} concerns Docker and is not read"
+        )

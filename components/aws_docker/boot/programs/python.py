@@ -57,7 +57,7 @@ def follow(shell: "Shell", text: str) -> None:
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.say(f"{shell.place}: a Python program concerns Docker and cannot be followed")
+        shell.machine.note_unread(f"{shell.place}: a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -133,7 +133,9 @@ class _Found:
                 follow(self.shell, as_text(text) if isinstance(text, bytes) else text)
                 self.shell.depth -= 1
             else:
-                self.shell.machine.say(f"{self.shell.place}: a Python program runs code that it computes")
+                self.shell.machine.note_unread(
+                    f"{self.shell.place}: a Python program runs code that it computes"
+                )
         elif name in _RUNS and node.args:
             value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
@@ -143,7 +145,7 @@ class _Found:
                 self.follows(value)
                 self.shell.inner(value)
             elif value is None:
-                self.shell.machine.say(
+                self.shell.machine.note_unread(
                     f"{self.shell.place}: a Python program runs a command that it computes"
                 )
             elif isinstance(value, list) and value:

@@ -78,13 +78,15 @@ def run(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     if "/" in argv[0] and (out := _file(shell, argv, stdin)) is not None:
         return out
     if name in _MANAGED:
-        shell.machine.say(f"{shell.place}: what {name} does is not in the user-data")
+        shell.machine.note_unread(f"{shell.place}: what {name} does is not in the user-data")
     if argv[0] == UNKNOWN or argv[0].startswith("$"):
-        shell.machine.say(f"{shell.place}: which program runs here depends on a variable")
+        shell.machine.note_unread(f"{shell.place}: which program runs here depends on a variable")
     if name in _EDITORS and re.search(
         r"tcp://|dockerd|hosts|ListenStream", " ".join([*argv[1:], stdin or ""])
     ):
-        shell.machine.say(f"{shell.place}: what {name} changes concerns Docker and cannot be followed")
+        shell.machine.note_unread(
+            f"{shell.place}: what {name} changes concerns Docker and cannot be followed"
+        )
     if name in ("docker", "docker-compose"):
         argv = _client(shell, argv, stdin)
     shell.start(argv, shell.place)
@@ -133,7 +135,7 @@ def _piped(shell: "Shell", script: str | None, arguments: Sequence[str]) -> str:
         shell.start(["docker-installer"], shell.place)
         return ""
     if UNKNOWN in script and not script.replace(UNKNOWN, "").strip():
-        shell.machine.say(f"{shell.place}: a script that is not in the user-data is run")
+        shell.machine.note_unread(f"{shell.place}: a script that is not in the user-data is run")
         return UNKNOWN
     return shell.inner(script, arguments=arguments)
 
@@ -144,7 +146,7 @@ def _script_file(shell: "Shell", path: str, arguments: Sequence[str], stdin: str
         if path in ("/dev/stdin", "/dev/fd/0"):
             return _piped(shell, stdin, arguments)
         if not _SYSTEM_SCRIPTS.match(shell.path(path)):
-            shell.machine.say(
+            shell.machine.note_unread(
                 f"{shell.place}: runs a script that is not in the user-data ({base(path)[:60]})"
             )
         return UNKNOWN

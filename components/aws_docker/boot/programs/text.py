@@ -129,7 +129,7 @@ def _base64(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     try:
         data = unbase64(text.encode())
     except (Undecodable, UnicodeEncodeError) as error:
-        shell.machine.say(f"{shell.place}: what is decoded here {error}")
+        shell.machine.note_unread(f"{shell.place}: what is decoded here {error}")
         return UNKNOWN
     return _text(shell, data)
 
@@ -152,7 +152,7 @@ def _gunzip(shell: "Shell", argv: list[str], stdin: str | None) -> str:
     try:
         unpacked = as_text(decompress(text.encode("latin-1", "replace")))
     except Undecodable as error:
-        shell.machine.say(f"{shell.place}: what is unpacked here {error}")
+        shell.machine.note_unread(f"{shell.place}: what is unpacked here {error}")
         return UNKNOWN
     if files and name != "zcat" and "c" not in flags:
         shell.write(re.sub(r"\.(?:gz|xz|bz2)$", "", files[0]), unpacked)

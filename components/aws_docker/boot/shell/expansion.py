@@ -71,7 +71,7 @@ def _alternatives(shell: "Shell", word: Word) -> list[list[str]]:
         return [_braces(text) if not word[0].quoted else [text]]
     pieces = [_part(shell, part) for part in word]
     if prod(map(len, pieces)) > COMBINATIONS:
-        shell.machine.say(f"{shell.place}: a word that may become too many things to follow")
+        shell.machine.note_unread(f"{shell.place}: a word that may become too many things to follow")
     results: list[list[str]] = []
     for chosen in islice(product(*pieces), COMBINATIONS):
         fields: list[str] = []

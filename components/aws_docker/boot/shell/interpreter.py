@@ -62,14 +62,14 @@ class Shell:
     def run(self, text: str, stdin: str | None = None) -> str:
         """Follows a script to its end, and gives what it prints."""
         if self.depth > MAX_DEPTH // 2:
-            self.machine.say(f"{self.place}: scripts inside scripts, too deep to follow")
+            self.machine.note_unread(f"{self.place}: scripts inside scripts, too deep to follow")
             return UNKNOWN
         self.machine.step(1 + len(text) // 20)
         self.depth += 1
         try:
             parsed = parse(text)
             if parsed.too_deep:
-                self.machine.say(f"{self.place}: nested too deeply to read")
+                self.machine.note_unread(f"{self.place}: nested too deeply to read")
             return self.script(parsed.script, stdin)
         finally:
             self.depth -= 1
@@ -160,7 +160,9 @@ class Shell:
                     self.maybe = True
                     out.append(self.script(block.bodies[0], stdin))
                 if len(fields) > 30:
-                    self.machine.say(f"{self.where(block.line)}: a loop over too many words to follow")
+                    self.machine.note_unread(
+                        f"{self.where(block.line)}: a loop over too many words to follow"
+                    )
             case "if" | "loop" | "case":
                 for number, body in enumerate(block.bodies):
                     self.maybe = was or number > 0 or block.kind == "case"
