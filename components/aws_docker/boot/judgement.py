@@ -1,6 +1,6 @@
 """Decides what an instance's user-data makes a Docker daemon expose, and whether it holds private keys. Pure.
 
-documents.py reads the formats, following.py follows the steps on a machine, keys.py looks for keys; here it is put
+formats/ reads the formats, following.py follows the steps on a machine, keys.py looks for keys; here it is put
 together. Left to others: what security groups and firewalls let through, what an image starts by itself, what scripts
 fetch.
 """
@@ -13,7 +13,8 @@ from .following import Following
 from .formats.documents import read
 from .formats.steps import Reading
 from .keys import hide
-from .machine.state import Budget
+from .machine import world
+from .machine.state import SHOWN, UNKNOWN, Budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +76,14 @@ def judge(user_data: str | bytes) -> BootJudgement:
     material = " ".join(machine.material)
 
     def shown(text: str) -> str:
-        return hide(text, material)
+        return hide(text.replace(UNKNOWN, SHOWN), material)
 
     findings: list[BootListener] = []
-    for where, listener in following.findings.values():
+    for where, listener, conditions in following.findings.all.values():
         address, reason = shown(listener.address), shown(listener.reason)
-        findings.append(
-            BootListener(
-                shown(where or "Docker's own unit"), replace(listener, address=address, reason=reason)
-            )
-        )
+        place = where or "Docker's own unit"
+        place += f", where {named}" if (named := world.shown(conditions)) else ""
+        findings.append(BootListener(shown(place), replace(listener, address=address, reason=reason)))
     return BootJudgement(
         machine.runs_docker or bool(findings),
         tuple(findings),

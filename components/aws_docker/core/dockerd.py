@@ -20,7 +20,10 @@ DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 # dockerd flattens every other map in the file, so what stands inside counts as if it stood outside.
 _KEPT_MAPS: Final = frozenset(name for name, kind in FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
 
-_VARIABLE: Final = re.compile(r"[$`]")  # what a shell or systemd puts in
+UNKNOWN: Final = "\ue000"
+"""Stands in a word for what only the machine knows. A private-use character: no configuration holds one."""
+
+_VARIABLE: Final = re.compile(rf"[$`{UNKNOWN}]")  # what a shell, systemd or the machine puts in
 
 # strconv.ParseBool
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})

@@ -1,7 +1,7 @@
 """Reads systemd units with their drop-ins, as the machine would start them. Pure.
 
 Which programs a unit starts with which words, and which addresses a socket unit listens on (systemd.unit(5),
-systemd.service(5), systemd.socket(5)). What those programs expose is judgement.py's to say.
+systemd.service(5), systemd.socket(5)). What those programs expose is listeners/'s to say.
 """
 
 import re
@@ -82,9 +82,6 @@ class Setting(NamedTuple):
 
     value: str
     where: str
-
-
-Unit = Mapping[str, Sequence[Setting]]
 
 
 def merged(texts: Sequence[tuple[str, str]]) -> dict[str, list[Setting]]:

@@ -8,14 +8,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from .. import own
 from ..formats.encodings import Undecodable, as_text, unbase64
 from ..machine.state import UNKNOWN
-
-if TYPE_CHECKING:
-    from ..shell.interpreter import Shell
+from ..shell.port import Scope
 
 _NAME = re.compile(r"(?:python|pypy)[\d.]{0,6}")
 _RUNS: Final = frozenset(
@@ -46,18 +44,18 @@ def interprets(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def follow(shell: "Shell", text: str) -> None:
+def follow(scope: Scope, text: str) -> None:
     """Follows the literals of a program: files that it writes, and commands that it runs."""
     if own.is_agent(text):
-        return  # judgement.py knows what it does
-    found = _Found(shell)
+        return  # listeners/dockerd.py knows what it does
+    found = _Found(scope)
     concerns = _CONCERNS.search(text)
     if concerns or re.search(r"subprocess|os\.|exec|eval", text):
         tree = _tree(text)
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.note_unread(f"{shell.place}: a Python program concerns Docker and cannot be followed")
+        scope.note("a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -71,8 +69,8 @@ def _tree(text: str) -> ast.Module | None:
 
 
 class _Found:
-    def __init__(self, shell: "Shell") -> None:
-        self.shell = shell
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.values: dict[str, Any] = {}
         self.opened: dict[str, ast.Call] = {}
         self.written: set[int] = set()
@@ -102,7 +100,7 @@ class _Found:
                 self.call(node)
         if daemon and path:
             self.anything = True
-            self.shell.write(
+            self.scope.write(
                 path if "/" in path else "/etc/docker/daemon.json", json.dumps(daemon, default=str)
             )
 
@@ -128,14 +126,12 @@ class _Found:
         )
         if name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
             text = self.value(node.args[0])
-            if isinstance(text, str | bytes) and self.shell.depth < 9:
-                self.shell.depth += 1
-                follow(self.shell, as_text(text) if isinstance(text, bytes) else text)
-                self.shell.depth -= 1
+            if isinstance(text, str | bytes) and self.scope.depth < 9:
+                self.scope.depth += 1
+                follow(self.scope, as_text(text) if isinstance(text, bytes) else text)
+                self.scope.depth -= 1
             else:
-                self.shell.machine.note_unread(
-                    f"{self.shell.place}: a Python program runs code that it computes"
-                )
+                self.scope.note("a Python program runs code that it computes")
         elif name in _RUNS and node.args:
             value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
@@ -143,15 +139,13 @@ class _Found:
                 value = cast(list[Any], rest[0]) if len(rest) == 1 and isinstance(rest[0], list) else rest
             if isinstance(value, str):
                 self.follows(value)
-                self.shell.inner(value)
+                self.scope.inner(value)
             elif value is None:
-                self.shell.machine.note_unread(
-                    f"{self.shell.place}: a Python program runs a command that it computes"
-                )
+                self.scope.note("a Python program runs a command that it computes")
             elif isinstance(value, list) and value:
                 words = [UNKNOWN if word is None else str(word) for word in cast(list[Any], value)]
                 self.follows(" ".join(words))
-                self.shell.command(words, None)
+                self.scope.command(words, None)
         elif name in ("write_text", "write") and isinstance(function, ast.Attribute) and node.args:
             text, place = self.value(node.args[0]), function.value
             if isinstance(place, ast.Name):
@@ -163,7 +157,7 @@ class _Found:
                     self.follows(path + text)
                     again = id(place) in self.written
                     self.written.add(id(place))
-                    self.shell.write(path, text, append=again or (isinstance(mode, str) and "a" in mode))
+                    self.scope.write(path, text, append=again or (isinstance(mode, str) and "a" in mode))
 
     def decoded(self, value: Any) -> bytes | None:
         try:
