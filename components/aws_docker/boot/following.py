@@ -33,6 +33,8 @@ class Following:
         self.judged: dict[object, list[tuple[str, Listener]]] = {}
         """What the units on a machine with these files start."""
         self.judging = False
+        self.streams: list[str] = []
+        """Where the sockets of the unit listen whose programs are followed."""
 
     def follow(self, reading: Reading) -> None:
         for step in reading.in_order():
@@ -104,8 +106,8 @@ class Following:
 
     # --- What is started ---
 
-    def daemon(self, world: World, argv: Sequence[str], where: str, streams: Sequence[str] = ()) -> None:
-        dockerd.judge(world, self.findings, argv, where, streams=streams)
+    def daemon(self, world: World, argv: Sequence[str], where: str) -> None:
+        dockerd.judge(world, self.findings, argv, where, streams=self.streams)
 
     def found(self, world: World, where: str, listener: Listener) -> None:
         self.findings.add(world, where, listener)
@@ -136,9 +138,10 @@ class Following:
         name = base(argv[0])
         sockets = [Content(setting.value, setting.where) for setting in streams if setting.where]
         values = [setting.value for setting in streams]
-        if name in dockerd.DAEMONS:
+        words = argv if name in dockerd.DAEMONS else dockerd.daemon_words(argv)
+        if words is not None:
             self.machine.runs_docker = self.machine.runs_docker or bool(where)
-            dockerd.judge(world, self.findings, argv, where, streams=values, sources=[*sources, *sockets])
+            dockerd.judge(world, self.findings, words, where, streams=values, sources=[*sources, *sockets])
             return
         opens = name == "systemd-socket-proxyd" or (
             name in ("socat", "nc", "ncat", "netcat") and "LISTEN" not in " ".join(argv).upper()
@@ -153,7 +156,10 @@ class Following:
         if where:  # what comes with a package starts nothing else
             shell = Shell(self.machine, lambda _: where, Registry(), self)
             process = Process(variables=dict(environment))
-            for after in shell.follow_command(world.copy(), argv, process):
+            outer, self.streams = self.streams, values
+            worlds = shell.follow_command(world.copy(), argv, process)
+            self.streams = outer
+            for after in worlds:
                 self.docker_units(after)
 
     def docker_units(self, world: World) -> None:
@@ -181,6 +187,7 @@ class Following:
         if own.is_agent(text):
             self.own_host(world)
             return [world]
+        overridden = world.read(later.job(path)) if path.endswith(".override") else None
         if later.CONFIGURED.search(path):
             self.machine.runs_docker = True
         if later.DAEMON_JSON.fullmatch(path):
@@ -194,7 +201,7 @@ class Following:
         elif name.endswith(".toml") and "containerd" in path:
             for listener in servers.containerd(text):
                 self.found(world, where, listener)
-        elif scripts := list(later.scripts(path, text)):
+        elif scripts := list(later.scripts(path, text, overridden.text if overridden else "")):
             return self.run_later(world, path, scripts, where)
         else:
             for listener in servers.web_server(text):

@@ -10,8 +10,9 @@ from typing import Any, Final, cast
 
 from ...core.dockerd import Listener, exposure
 from ..machine.state import names
+from .dockerd import daemon_words
 from .found import EVERYWHERE, concerns_socket, number, plain, tcp
-from .relays import socat
+from .relays import BY_NAME
 
 
 @dataclass(slots=True)
@@ -125,12 +126,10 @@ def container_listeners(container: Container) -> Iterator[Listener]:
     image = container.image.lower()
     name, _, tag = image.rpartition("/")[2].partition("@")[0].partition(":")
     command = " ".join(container.command)
-    if (
-        (name == "docker" and ("dind" in tag or _starts_daemon(container.command)))
-        or "dind" in name
-        or _runs_daemon(container)
-    ):
-        yield from _docker_in_docker(container, name, tag)
+    words = _program(container.command)
+    dind = (name == "docker" and "dind" in tag) or "dind" in name
+    if dind or (name == "docker" and words[:1] and words[0].startswith("-")) or _daemon(words):
+        yield from _docker_in_docker(container, name, tag, words)
         return
     socket = any(concerns_socket(mount) for mount in container.mounts)
     proxy = re.search(
@@ -138,11 +137,11 @@ def container_listeners(container: Container) -> Iterator[Listener]:
     )
     if not (socket or proxy):
         return
-    if "socat" in command or "socat" in name:
-        words = ["socat", *(word for word in container.command if word != "socat")]
-        inner = list(socat([word for each in words for word in each.split()]))
-        yield from _on_host(container, inner)
-        return
+    for program, opens in BY_NAME.items():
+        if program in name or program in command.split():
+            flat = [word for each in container.command for word in each.split() if word != program]
+            yield from _on_host(container, list(opens([program, *flat])))
+            return
     access, reason = plain(f"the container of {container.image[:80] or 'an image'}")
     for host, outside, inside in container.ports:
         if proxy or "2375" in (outside, inside) or "2376" in (outside, inside):
@@ -153,42 +152,50 @@ def container_listeners(container: Container) -> Iterator[Listener]:
         yield tcp(EVERYWHERE, None, access, reason)
 
 
-def _starts_daemon(command: Sequence[str]) -> bool:
-    return bool(command) and (
-        command[0].startswith("-") or command[0].rpartition("/")[2] in ("dockerd", "dockerd-entrypoint.sh")
-    )
+_SHELLS: Final = names("sh bash ash /bin/sh /bin/bash")
+_ENTRYPOINTS: Final = names(
+    "dockerd-entrypoint.sh docker-entrypoint.sh wrapdocker dind exec tini dumb-init -- -e -g -s"
+)
 
 
-def _runs_daemon(container: Container) -> bool:
-    return any(word.rpartition("/")[2] == "dockerd" for word in container.command[:3])
+def _program(command: Sequence[str]) -> list[str]:
+    """The program that a container's command comes to, with its words: what only starts it is left out."""
+    words = list(command)
+    for _ in range(6):
+        if words[:1] and words[0] in _SHELLS and words[1:2] and re.fullmatch(r"-\w*c", words[1]):
+            words = " ".join(words[2:3]).split()
+        elif words[:1] and words[0].rpartition("/")[2] in _ENTRYPOINTS:
+            words = words[1:]
+        else:
+            break
+    return words
 
 
-def _docker_in_docker(container: Container, name: str, tag: str) -> Iterator[Listener]:
-    # docker-library/docker, dockerd-entrypoint.sh: without a program of its own, it adds listeners to the words given.
-    command = [
-        word
-        for word in container.command
-        if word.rpartition("/")[2] not in ("dockerd-entrypoint.sh", "sh", "-c", "exec")
-    ]
-    if command and command[0].rpartition("/")[2] == "dockerd":
-        argv = command
-    else:
+def _daemon(words: Sequence[str]) -> list[str] | None:
+    """dockerd's words, where a command runs one."""
+    if words and words[0].rpartition("/")[2] in ("dockerd", "dockerd-rootless.sh"):
+        return list(words)
+    return daemon_words(words) if words else None
+
+
+def _docker_in_docker(container: Container, name: str, tag: str, words: list[str]) -> Iterator[Listener]:
+    # docker-library/docker, dockerd-entrypoint.sh: without a program of its own, it adds listeners to the flags given.
+    argv = _daemon(words)
+    if argv is None and words and not words[0].startswith("-"):
+        return  # it runs something else
+    if argv is None and name == "dind":  # jpetazzo/dind
+        port = container.environment.get("PORT")
+        argv = ["dockerd", "-H", f"tcp://0.0.0.0:{port}", *words] if port else ["dockerd", *words]
+    elif argv is None:
         certificates = container.environment.get("DOCKER_TLS_CERTDIR")
         version = re.match(r"(\d+)\.(\d+)", tag)
         old = bool(version) and (int(version[1]), int(version[2])) < (19, 3) if version else False
         plain_wanted = certificates is None and any(inside == "2375" for _, _, inside in container.ports)
         if certificates == "" or (old and not certificates):
-            argv = ["dockerd", "-H", "unix:///var/run/docker.sock", "-H", "tcp://0.0.0.0:2375", *command]
+            argv = ["dockerd", "-H", "unix:///var/run/docker.sock", "-H", "tcp://0.0.0.0:2375", *words]
         else:
-            argv = [
-                "dockerd",
-                "-H",
-                "tcp://0.0.0.0:2376",
-                "--tlsverify",
-                "--tlscacert",
-                "/certs/server/ca.pem",
-                *command,
-            ]
+            verified = ["--tlsverify", "--tlscacert", "/certs/server/ca.pem"]
+            argv = ["dockerd", "-H", "tcp://0.0.0.0:2376", *verified, *words]
             if plain_wanted:
                 # It falls back to this wherever it makes no certificates, and somebody means to use it.
                 yield from _on_host(container, exposure(["dockerd", "-H", "tcp://0.0.0.0:2375"]).listeners)

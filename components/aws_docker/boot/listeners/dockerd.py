@@ -6,17 +6,67 @@ What both together expose is core/dockerd.py's to say; here the file is found an
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from ...core.dockerd import Access, config_file, exposure
 from ..formats.options import overlaid
-from ..machine.state import FETCHED_INSTALLER, Content, base, is_unknown
+from ..machine.state import FETCHED_INSTALLER, Content, base, is_unknown, names
 from ..machine.world import World
 from .found import Findings, origin
 
 DAEMONS: Final = frozenset(
     ("dockerd", "dockerd-ce", "dockerd-rootless.sh", "dockerd-entrypoint.sh", "docker-containerd")
 )
+
+
+# Options of docker itself and of docker-compose that take a value.
+_CLIENT_OPTIONS: Final = names(
+    "-H --host -c --context --config -l --log-level -g --graph -p --project-name -f --file --env-file -G -s -b "
+    "--tlscacert --tlscert --tlskey"
+)
+
+
+class Call(NamedTuple):
+    """How docker is called."""
+
+    flags: list[str]
+    rest: list[str]
+    """What follows docker's own flags: a verb and its words."""
+    daemon: bool
+    remote: bool
+    """Whether it asks another machine's engine."""
+
+
+def called(argv: Sequence[str]) -> Call:
+    """How docker is called with these words."""
+    rest = list(argv[1:])
+    remote = daemon = False
+    flags: list[str] = []
+    while rest and rest[0].startswith("-"):
+        word = rest.pop(0)
+        flags.append(word)
+        name, separator, value = word.partition("=")
+        if word in ("-d", "--daemon", "-d=true", "--daemon=true"):
+            daemon = True
+            flags.pop()
+            continue
+        if not separator and name in _CLIENT_OPTIONS and rest:
+            value = rest.pop(0)
+            flags.append(value)
+        if name in ("-H", "--host") or word.startswith("-H"):
+            address = value or word[2:]
+            remote = remote or not address.startswith(("unix:", "fd:", "npipe:"))
+        elif name in ("-c", "--context"):
+            remote = remote or value not in ("default", "rootless")
+    return Call(flags, rest, daemon or rest[:1] == ["daemon"], remote)
+
+
+def daemon_words(argv: Sequence[str]) -> list[str] | None:
+    """dockerd's words where docker is called as a daemon, in its old spellings (`docker -d`, `docker daemon`)."""
+    if base(argv[0]) != "docker":
+        return None
+    flags, rest, daemon, _ = called(argv)
+    return ["dockerd", *flags, *(rest[1:] if rest[:1] == ["daemon"] else rest)] if daemon else None
 
 
 def judge(

@@ -4,7 +4,7 @@ One function a program; which program is which is for programs/relays.py.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -218,3 +218,15 @@ def buildkitd(argv: Sequence[str]) -> Iterator[Listener]:
     for address in _values(argv, names("--addr")):
         if address.startswith("tcp:"):
             yield TcpAddress.parse(address.removeprefix("tcp:").removeprefix("//")).listener(access, reason)
+
+
+BY_NAME: Final[Mapping[str, Callable[[Sequence[str]], Iterator[Listener]]]] = {
+    "socat": socat,
+    "ghostunnel": ghostunnel,
+    "gost": gost,
+    "websocat": websocat,
+    "simpleproxy": simpleproxy,
+    "caddy": caddy,
+    "buildkitd": buildkitd,
+}
+"""Programs that also come as containers of their name."""

@@ -30,13 +30,21 @@ class Script(NamedTuple):
     program: bool = False
 
 
-def scripts(path: str, text: str) -> Iterator[Script]:
-    """The scripts in a file that something runs later."""
+def job(path: str) -> str:
+    """The upstart job that an override belongs to."""
+    return path.removesuffix(".override") + ".conf"
+
+
+def scripts(path: str, text: str, job: str = "") -> Iterator[Script]:
+    """The scripts in a file that something runs later; `job`: the text of the job that it overrides."""
     if _CRON.fullmatch(path):
         yield Script(
             re.sub(r"(?m)^\s*(?:@\w+|(?:\S+\s+){4}\S+)\s+(?:(?:root|ubuntu|ec2-user|admin)\s+)?", "", text)
         )
     elif _UPSTART.fullmatch(path):
+        if path.endswith(".override"):
+            # What it sets comes before what the job runs, and what it runs is run instead.
+            text = text + "\n" + job
         yield Script(upstart(text))
     elif _RUN_BY_THEMSELVES.fullmatch(path) or text.lstrip().startswith("#!"):
         yield Script(text, program=True)
@@ -46,5 +54,7 @@ def scripts(path: str, text: str) -> Iterator[Script]:
 
 
 def upstart(text: str) -> str:
-    """An upstart job as a script: its stanzas are left out."""
-    return re.sub(r"(?m)^\s*(?:(?:pre|post)-\w+ )?(?:end )?script\s*$", "", text)
+    """An upstart job as a script: what it sets, and what it runs."""
+    text = re.sub(r"(?m)^\s*(?:(?:pre|post)-\w+ )?(?:end )?script\s*$", "", text)
+    text = re.sub(r"(?m)^\s*(?:start|stop) on .*$|^\s*(?:description|author) .*$", "", text)
+    return re.sub(r"(?m)^\s*env +(?=\w+=)", "export ", text)

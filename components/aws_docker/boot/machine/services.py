@@ -23,7 +23,7 @@ EnvironmentFile=-/etc/sysconfig/docker-storage
 EnvironmentFile=-/etc/sysconfig/docker-network
 EnvironmentFile=-/etc/conf.d/docker
 ExecStart=/usr/bin/dockerd -H fd:// --containerd=/run/containerd/containerd.sock \\
- $DOCKER_OPTS $OPTIONS $DOCKER_STORAGE_OPTIONS $DOCKER_NETWORK_OPTIONS $DOCKER_ADD_RUNTIMES $OTHER_ARGS
+ $DOCKER_OPTS $OPTIONS $DOCKER_STORAGE_OPTIONS $DOCKER_NETWORK_OPTIONS $DOCKER_ADD_RUNTIMES $OTHER_ARGS $other_args
 ExecReload=/bin/kill -s HUP $MAINPID
 [Install]
 WantedBy=multi-user.target
@@ -39,11 +39,42 @@ SocketGroup=docker
 [Install]
 WantedBy=sockets.target
 """
+# docker 1.x: contrib/init/upstart/docker.conf and contrib/init/sysvinit-debian/docker
+_STOCK_UPSTART: Final = """\
+description "Docker daemon"
+
+start on (filesystem and net-device-up IFACE!=lo)
+stop on runlevel [!2345]
+limit nofile 524288 1048576
+respawn
+
+script
+\t# modify these in /etc/default/$UPSTART_JOB (/etc/default/docker)
+\tDOCKER=/usr/bin/docker
+\tDOCKER_OPTS=
+\tif [ -f /etc/default/docker ]; then
+\t\t. /etc/default/docker
+\tfi
+\texec "$DOCKER" -d $DOCKER_OPTS
+end script
+"""
+_STOCK_SYSV: Final = """\
+#!/bin/sh
+# modify these in /etc/default/$BASE (/etc/default/docker)
+DOCKER=/usr/bin/docker
+DOCKER_OPTS=
+if [ -f /etc/default/docker ]; then
+\t. /etc/default/docker
+fi
+start-stop-daemon --start --background --exec "$DOCKER" -- -d $DOCKER_OPTS
+"""
 STOCK: Final = {
     f"{directory}/docker.{kind}": text
     for directory in ("/lib/systemd/system", "/usr/lib/systemd/system")
     for kind, text in (("service", _STOCK_SERVICE), ("socket", _STOCK_SOCKET))
 } | {
+    "/etc/init/docker.conf": _STOCK_UPSTART,
+    "/etc/init.d/docker": _STOCK_SYSV,
     "/etc/default/docker": '#DOCKER_OPTS="--dns 8.8.8.8 --dns 8.8.4.4"\n',
     "/etc/sysconfig/docker": 'DAEMON_MAXFILES=1048576\nOPTIONS="--default-ulimit nofile=32768:65536"\n',
 }
@@ -80,6 +111,11 @@ def unit_texts(world: World, unit: str) -> list[str]:
         for path in _paths(_unit_files(world), unit)
         if (content := world.read(path)) is not None
     ]
+
+
+def unit_path(world: World, unit: str) -> str:
+    """Where a unit's own file stands."""
+    return _paths(_unit_files(world), unit)[0]
 
 
 def _unit_files(world: World) -> dict[str, dict[str, tuple[int, str]]]:

@@ -16,6 +16,9 @@ SHOWN: Final = "$(command)"
 FETCHED_INSTALLER: Final = f"{UNKNOWN} of get.docker.com"
 """Stands for Docker's own installer, fetched: what it does is known."""
 
+FETCHED_HARMLESS: Final = f"{UNKNOWN} of AWS"
+"""Stands for a program of AWS's own, fetched: it has nothing to do with Docker."""
+
 DOCUMENTATION = re.compile(
     r"/usr/(?:local/)?share/|/etc/(?:motd|issue|update-motd\.d)|\.(?:md|txt|rst|adoc|html|log|example|sample|bak|disabled)$|/README|/tmp/.*\.log$|/var/log/"
 )

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from ..listeners.containers import container_listeners, docker_run
-from ..listeners.dockerd import DAEMONS
+from ..listeners.dockerd import DAEMONS, called, daemon_words
 from ..machine.state import UNKNOWN, base, names
 from ..shell.port import Scope
 from .program import Ends, Program, Rows
@@ -21,11 +21,6 @@ _INSTALLERS: Final = (
     "nix-env brew"
 )
 _INSTALL: Final = names("install add -S -i -U -Sy -Syu localinstall reinstall start restart enable")
-# Options of docker itself and of docker-compose that take a value.
-_CLIENT_OPTIONS: Final = names(
-    "-H --host -c --context --config -l --log-level -g --graph -p --project-name -f --file --env-file -G -s -b "
-    "--tlscacert --tlscert --tlskey"
-)
 _ASKS: Final = names("ps info inspect images version search logs top port network volume system image")
 
 
@@ -49,31 +44,13 @@ def client(scope: Scope, argv: list[str], stdin: str | None) -> str:
 
 def _docker(scope: Scope, argv: list[str]) -> None:
     machine = scope.machine
-    rest = list(argv[1:])
-    remote = daemon = False
-    flags: list[str] = []
-    while rest and rest[0].startswith("-"):
-        word = rest.pop(0)
-        flags.append(word)
-        name, separator, value = word.partition("=")
-        if word in ("-d", "--daemon", "-d=true", "--daemon=true"):
-            daemon = True
-            flags.pop()
-            continue
-        if not separator and name in _CLIENT_OPTIONS and rest:
-            value = rest.pop(0)
-            flags.append(value)
-        if name in ("-H", "--host") or word.startswith("-H"):
-            address = value or word[2:]
-            remote = remote or not address.startswith(("unix:", "fd:", "npipe:"))
-        elif name in ("-c", "--context"):
-            remote = remote or value not in ("default", "rootless")
-    verb = rest[0] if rest else ""
-    if daemon or verb == "daemon":
+    words = daemon_words(argv)
+    if words is not None:
         machine.runs_docker = True
-        words = ["dockerd", *flags, *(rest[1:] if verb == "daemon" else rest)]
         scope.starts.daemon(scope.world, words, scope.place)
         return
+    _, rest, _, remote = called(argv)
+    verb = rest[0] if rest else ""
     if verb in _ASKS:
         scope.ask()
     if verb in ("", "version", "--version", "context", "login", "logout", "help", "config", "completion"):

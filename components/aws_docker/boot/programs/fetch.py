@@ -2,16 +2,27 @@
 
 import re
 
-from ..machine.state import FETCHED_INSTALLER, UNKNOWN, base, names
+from ..machine.state import FETCHED_HARMLESS, FETCHED_INSTALLER, UNKNOWN, base, names
 from ..shell.port import Scope
 from .program import Program, Rows
 
 # Docker's own installers, which open nothing.
-_INSTALLERS = re.compile(r"(?:https://)?(?:get|test)\.docker\.com(?:/(?:rootless)?)?")
+_INSTALLERS = re.compile(r"(?:https://)?(?:get|test|experimental)\.docker\.com(?:/(?:rootless|ubuntu)?/?)?")
+# AWS's own programs, which have nothing to do with Docker.
+_OF_AWS = re.compile(
+    r"https://(?:awscli\.amazonaws\.com|amazoncloudwatch-agent[\w.-]*\.amazonaws\.com"
+    r"|s3[\w.-]*\.amazonaws\.com/(?:amazon-ssm|amazoncloudwatch-agent|cloudformation-examples|ec2-downloads|session-manager)"
+    r"|inspector-agent\.amazonaws\.com|d1wk0tztpsntt1\.cloudfront\.net)[\w./-]*"
+)
 
 
 def _fetch(scope: Scope, argv: list[str], stdin: str | None) -> str:
-    fetched = FETCHED_INSTALLER if any(_INSTALLERS.fullmatch(word) for word in argv[1:]) else UNKNOWN
+    fetched = UNKNOWN
+    for word in argv[1:]:
+        if _INSTALLERS.fullmatch(word):
+            fetched = FETCHED_INSTALLER
+        elif _OF_AWS.match(word):
+            fetched = FETCHED_HARMLESS
     name = base(argv[0])
     target = ""
     for at, word in enumerate(argv[1:], 1):

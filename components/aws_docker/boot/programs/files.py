@@ -6,7 +6,7 @@ Each takes the shell, its words and what comes in, and gives what it prints.
 import re
 from typing import Final
 
-from ..machine.state import UNKNOWN, base, names
+from ..machine.state import FETCHED_HARMLESS, UNKNOWN, base, names
 from ..shell.patterns import glob
 from ..shell.port import Scope
 from .program import Program, Rows
@@ -121,7 +121,9 @@ def _unpack(scope: Scope, argv: list[str], stdin: str | None) -> str:
     for word in words:
         directory = word.partition("=")[2] if word.startswith("--directory=") else directory
     path = scope.path(directory)
-    if path not in _SYSTEM:
+    archives = [content for word in words if (content := scope.world.read(scope.path(word)))]
+    harmless = bool(archives) and archives[0].text == FETCHED_HARMLESS
+    if path not in _SYSTEM and not harmless:
         scope.world.fetch_into(path, scope.place)
     return ""
 

@@ -91,7 +91,15 @@ def _put_in(path: str, text: str, added: Sequence[str]) -> str:
     for each in added:
         if not _TELLING.search(each):
             continue
-        if path.endswith(".json"):
+        if path.startswith("/etc/init"):
+            each = each.strip()
+            flags = re.sub(r"^(?:exec )?\S*docker\S* (?:-d |daemon )?|^-d ", "", each)
+            text += (
+                f"\nDOCKER_OPTS={each.partition('=')[2] or each!r}\nexec dockerd $DOCKER_OPTS\n"
+                if re.match(r"\w+=", each)
+                else f"\nexec dockerd {flags}\n"
+            )
+        elif path.endswith(".json"):
             text = json.dumps(overlaid(text, each), ensure_ascii=False)
         elif (
             path.endswith((".service", ".conf"))

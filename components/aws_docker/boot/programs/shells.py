@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from ..machine.state import FETCHED_INSTALLER, UNKNOWN, base, is_unknown
+from ..machine.state import FETCHED_HARMLESS, FETCHED_INSTALLER, UNKNOWN, base, is_unknown
 from ..shell.port import Scope
 from . import languages, python
 from .program import Ends, Program, Rows
@@ -51,6 +51,9 @@ def piped(scope: Scope, script: str | None, arguments: Sequence[str] | None) -> 
         scope.machine.runs_docker = True
         scope.starts.restarted(scope.world)
         return ""
+    if script == FETCHED_HARMLESS:
+        scope.ask(likely=True)
+        return UNKNOWN
     if is_unknown(script):
         scope.note("a script that is not in the user-data is run", elsewhere=True)
         _given_daemon(scope, arguments or ())

@@ -22,7 +22,7 @@ _BRINGS_UP: Final = names(
 
 
 def _systemctl(scope: Scope, argv: list[str], stdin: str | None) -> str:
-    words = [word for word in argv[1:] if not word.startswith("-")]
+    words = [word for word in argv[1:] if not word.startswith("-") and word != "FragmentPath"]
     verb = words[0] if words else ""
     units = [name if "." in base(name) else name + ".service" for name in words[1:]]
     if verb == "edit" and stdin is not None:
@@ -42,6 +42,9 @@ def _systemctl(scope: Scope, argv: list[str], stdin: str | None) -> str:
             scope.write("/etc/systemd/system.conf.d/environment", word + "\n", append=True)
     elif verb == "cat":
         return "".join(text for unit in units for text in services.unit_texts(scope.world, unit))
+    elif verb == "show" and "FragmentPath" in " ".join(argv):
+        mark = "" if "--value" in argv else "FragmentPath="
+        return "".join(f"{mark}{services.unit_path(scope.world, unit)}\n" for unit in units)
     elif verb in _ASKED:
         scope.ask()
         return UNKNOWN

@@ -1,8 +1,8 @@
 """Follows what a shell script does to a machine: variables, files that it writes, programs that it starts.
 
-Nothing is executed. Where a script asks what only the machine knows, the world becomes two: one where the answer is yes,
-one where it is no, each with its own variables and files. Both go on, and are one again once they stand alike. What
-single programs do is programs/'s, which this shell is given.
+Nothing is executed. Where a script asks what only the machine knows, the world becomes two: one where the answer is
+yes, one where it is no, each with its own variables and files. Both go on, and are one again once they stand alike.
+What single programs do is programs/'s, which this shell is given.
 
 Control flow (`script`, `node`, `block`) takes a world and gives those that it becomes. A single command runs straight
 on in one world, `self.world`; where something in it comes out in several ways (`$(...)` with an if inside, a function),

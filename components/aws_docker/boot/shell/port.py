@@ -15,7 +15,7 @@ from ..machine.world import World
 class Starts(Protocol):
     """Who is told what is started on the machine, and judges it as the world then stands."""
 
-    def daemon(self, world: World, argv: Sequence[str], where: str, streams: Sequence[str] = ()) -> None:
+    def daemon(self, world: World, argv: Sequence[str], where: str) -> None:
         """A dockerd with these words."""
         ...
 
