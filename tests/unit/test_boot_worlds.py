@@ -1,5 +1,7 @@
 """The worlds that a script makes are those that a real shell comes to, under every outcome of what only it knows."""
 
+# ruff: noqa: E501 - a row of a table is a line
+
 import itertools
 import subprocess
 from pathlib import Path

@@ -6,14 +6,15 @@ reads later, are looked at in the end.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import Any, cast
 
 from ..core.dockerd import Access, Listener, TcpAddress
 from . import own
 from .formats import yamltree
 from .formats.steps import InstallPackages, Reading, RunScript, Step, WriteFile
-from .listeners import containers, dockerd, servers
+from .listeners import containers, dockerd, nixos, rancheros, servers
 from .listeners.found import Findings, concerns_socket, origin
 from .machine import later, services, windows
 from .machine.state import DOCUMENTATION, Budget, Content, Machine, base, is_unknown
@@ -173,6 +174,7 @@ class Following:
 
     def files(self, world: World) -> None:
         worlds = [world]
+        self.rancheros(world)
         for path, content in list(world.files.items()):
             if not DOCUMENTATION.search(path):
                 worlds = [after for each in worlds for after in self.file(each, path, content)]
@@ -198,6 +200,8 @@ class Following:
             name.endswith((".yml", ".yaml")) and re.search(r"^services:", text, re.M)
         ):
             self.compose(world, content)
+        elif name.endswith(".nix"):
+            return self.nixos(world, content)
         elif name.endswith(".toml") and "containerd" in path:
             for listener in servers.containerd(text):
                 self.found(world, where, listener)
@@ -224,6 +228,42 @@ class Following:
         if document is not None:
             words = own.command_line(document.text)
             dockerd.judge(world, self.findings, words, document.where, given={})
+
+    def rancheros(self, world: World) -> None:
+        """Judges the daemons and services that RancherOS's configuration describes, all its files together."""
+        contents = [each for path, each in world.files.items() if path.startswith(rancheros.DIRECTORY)]
+        trees = [yamltree.mapping(yamltree.load(content.text)).get("rancher") for content in contents]
+        rancher = rancheros.merged(
+            [cast(Mapping[str, Any], tree) for tree in trees if isinstance(tree, Mapping)]
+        )
+        if not rancher:
+            return
+        self.machine.runs_docker = True
+        for argv in rancheros.daemons(rancher):
+            dockerd.judge(world, self.findings, argv, contents[-1].where, sources=contents, given={})
+        for container in rancheros.services(rancher):
+            for listener in containers.container_listeners(container):
+                self.found(world, contents[-1].where, listener)
+
+    def nixos(self, world: World, content: Content) -> list[World]:
+        """Judges what a NixOS configuration describes."""
+        found, where = nixos.read(content.text), content.where
+        self.machine.runs_docker = self.machine.runs_docker or found.runs_docker
+        if found.argv:
+            dockerd.judge(
+                world, self.findings, found.argv, where, streams=found.streams, given=found.settings
+            )
+        listeners = list(found.listeners)
+        for container in found.containers:
+            listeners += containers.container_listeners(container)
+        for listener in listeners:
+            self.found(world, where, listener)
+        if found.computed:
+            self.machine.note_unread(f"{where}: what is computed in it about Docker is not evaluated")
+        worlds = [world]
+        for script in found.scripts:
+            worlds = self.script(worlds, script, lambda _: where, None)
+        return worlds
 
     def compose(self, world: World, content: Content) -> None:
         if is_unknown(content.text):

@@ -1,8 +1,10 @@
 """Docker's own programs: dockerd, docker as a daemon and as a client, and the packages that bring them."""
 
+import json
 import re
-from typing import Final
+from typing import Any, Final
 
+from ..formats import yamltree
 from ..listeners.containers import container_listeners, docker_run
 from ..listeners.dockerd import DAEMONS, called, daemon_words
 from ..machine.state import UNKNOWN, base, names
@@ -83,7 +85,22 @@ def installs(listed: list[str]) -> bool:
     return any(PACKAGES.fullmatch(base(name)) for name in listed)
 
 
+def _ros(scope: Scope, argv: list[str], stdin: str | None) -> str:
+    """RancherOS's `ros config set` and `merge`."""
+    if argv[1:3] == ["config", "set"] and len(argv) > 4:
+        tree: Any = yamltree.load(argv[4]).value
+        for key in reversed(argv[3].split(".")[:8]):
+            tree = {key: tree}
+        path = f"/var/lib/rancher/conf/cloud-config.d/set.{argv[3][:100]}.yml"
+        scope.write(path, json.dumps(tree, default=str, ensure_ascii=False))
+    elif argv[1:3] in (["config", "merge"], ["config", "import"]) and stdin:
+        scope.machine.changes += 1
+        scope.write(f"/var/lib/rancher/conf/cloud-config.d/merged.{scope.machine.changes}.yml", stdin)
+    return UNKNOWN
+
+
 PROGRAMS: Rows = {
+    "ros": Program(_ros),
     **dict.fromkeys(DAEMONS, Program(_daemon, Ends.ASKED)),
     **dict.fromkeys(("docker", "docker-compose", "nerdctl"), Program(client)),
     **dict.fromkeys(names(_INSTALLERS), Program(_installer)),
