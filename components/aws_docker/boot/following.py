@@ -89,9 +89,8 @@ class Following:
         return shell.follow(worlds, text, arguments)
 
     def windows(self, world: World, step: RunScript) -> None:
-        self.machine.runs_docker = self.machine.runs_docker or windows.runs_docker(step.text)
-        configurations = list(windows.configurations(step.text))
-        daemons = list(windows.daemons(step.text))
+        runs, daemons, configurations = windows.read(step.text)
+        self.machine.runs_docker = self.machine.runs_docker or runs
         for daemon in daemons:
             for configuration in [options for options, _ in configurations] or [None]:
                 words = ["dockerd", *daemon.flags]

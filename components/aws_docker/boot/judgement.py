@@ -71,6 +71,8 @@ def judge(user_data: str | bytes) -> BootJudgement:
         sentence = "the user-data is nested too deeply to read"
         machine.note_unread(sentence)
         undecoded = undecoded or [sentence]
+    except Exception as error:  # a mistake of this package: what it hides is not passed over
+        machine.note_unread(f"the user-data could not be followed to its end ({type(error).__name__})")
     for where, text in reading.texts:
         machine.look_for_keys(text, where)
     material = " ".join(machine.material)

@@ -3,6 +3,7 @@
 nixpkgs: nixos/modules/virtualisation/docker.nix, podman/network-socket.nix, oci-containers.nix.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
@@ -51,7 +52,9 @@ def read(text: str) -> Nixos:
         and re.search(r"\.(?:script|preStart|postStart|ExecStart(?:Pre|Post)?)$", name)
         and isinstance(value, str)
     ]
-    computed = UNKNOWN in str(list(docker.values())) or ("docker" in text and not found)
+    computed = UNKNOWN in json.dumps(list(docker.values()), ensure_ascii=False) or (
+        "docker" in text and not found
+    )
     return Nixos(
         docker.get("enable") is True or bool(docker),
         argv,

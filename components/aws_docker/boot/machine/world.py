@@ -56,6 +56,8 @@ class Process:
     arguments: list[str] | None = field(default_factory=list[str])
     """Positional arguments; None where it is not known which there are."""
     directory: str = "/"
+    name: str | None = None
+    """What it was started as (`$0`)."""
 
     def copy(self) -> "Process":
         return Process(
@@ -66,6 +68,7 @@ class Process:
             self.traps,
             self.arguments,
             self.directory,
+            self.name,
         )
 
 

@@ -89,6 +89,25 @@ def _read(scope: Scope, argv: list[str], stdin: str | None) -> str:
     return ""
 
 
+def _getopts(scope: Scope, argv: list[str], stdin: str | None) -> str:
+    process = scope.world.process
+    arguments = argv[3:] or process.arguments
+    place = process.variables.get("OPTIND", "1")
+    if len(argv) < 3 or arguments is None or not place.isdigit():
+        scope.ask()
+        return ""
+    at = int(place) - 1
+    word = arguments[at] if at < len(arguments) else ""
+    scope.world.status = word.startswith("-") and len(word) > 1 and word != "--"
+    if scope.world.status:
+        takes = argv[1].partition(word[1])[2].startswith(":")
+        process.variables[argv[2]] = word[1] if word[1] in argv[1] else "?"
+        after = arguments[at + 1] if at + 1 < len(arguments) else ""
+        process.variables["OPTARG"] = (word[2:] or after) if takes else ""
+        process.variables["OPTIND"] = str(at + (3 if takes and not word[2:] else 2))
+    return ""
+
+
 def _alias(scope: Scope, argv: list[str], stdin: str | None) -> str:
     for word in argv[1:]:
         name, separator, value = word.partition("=")
@@ -144,6 +163,7 @@ PROGRAMS: Rows = {
     **dict.fromkeys(("export", "declare", "typeset", "local", "readonly"), Program(_export, Ends.ALWAYS)),
     "unset": Program(_unset, Ends.ALWAYS),
     "set": Program(_set, Ends.ALWAYS),
+    "getopts": Program(_getopts, Ends.SAID),
     "shift": Program(_shift, Ends.SAID),
     **dict.fromkeys(("read", "mapfile", "readarray"), Program(_read, Ends.SAID)),
     **dict.fromkeys(("alias", "unalias"), Program(_alias, Ends.ALWAYS)),

@@ -93,6 +93,8 @@ class _Found:
                 and node.value.endswith("daemon.json")
             ):
                 path = node.value
+            elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+                self.grow(node.target, self.value(node.value))
             elif isinstance(node, ast.withitem):
                 if isinstance(node.optional_vars, ast.Name) and isinstance(node.context_expr, ast.Call):
                     self.opened[node.optional_vars.id] = node.context_expr
@@ -115,6 +117,15 @@ class _Found:
             if isinstance(key, str) and (key == "hosts" or key.startswith("tls")):
                 daemon[key] = value
 
+    def grow(self, target: ast.expr, added: Any) -> None:
+        """Adds to a list or a text that a name holds."""
+        old = self.values.get(target.id) if isinstance(target, ast.Name) else None
+        if isinstance(target, ast.Name) and isinstance(old, list):
+            more = cast(list[Any], added) if isinstance(added, list) else [None]
+            self.values[target.id] = [*cast(list[Any], old), *more][:1_000]
+        elif isinstance(target, ast.Name) and isinstance(old, str):
+            self.values[target.id] = old + (added if isinstance(added, str) else UNKNOWN)
+
     def call(self, node: ast.Call) -> None:
         function = node.func
         name = (
@@ -124,7 +135,10 @@ class _Found:
             if isinstance(function, ast.Name)
             else ""
         )
-        if name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
+        if name in ("append", "extend", "insert") and isinstance(function, ast.Attribute) and node.args:
+            value = self.value(node.args[-1])
+            self.grow(function.value, value if name == "extend" else [value])
+        elif name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
             text = self.value(node.args[0])
             if isinstance(text, str | bytes) and self.scope.depth < 9:
                 self.scope.depth += 1
@@ -165,6 +179,13 @@ class _Found:
         except (Undecodable, TypeError, UnicodeEncodeError):
             return None
 
+    def element(self, node: ast.expr) -> list[Any]:
+        """What an element adds to its list: several, where it is unpacked."""
+        if isinstance(node, ast.Starred):
+            inner = self.value(node.value)
+            return cast(list[Any], inner) if isinstance(inner, list) else [None]
+        return [self.value(node)]
+
     def value(self, node: ast.AST) -> Any:
         """A literal's value; None for what is computed."""
         match node:
@@ -173,7 +194,13 @@ class _Found:
             case ast.Name():
                 return self.values.get(node.id)
             case ast.List() | ast.Tuple():
-                return [self.value(each) for each in node.elts]
+                return [text for each in node.elts for text in self.element(each)]
+            case ast.Call(func=ast.Attribute(attr="join", value=ast.Constant(value=str() as glue))) if (
+                node.args
+            ):
+                parts = self.value(node.args[0])
+                words = cast(list[Any], parts) if isinstance(parts, list) else [None]
+                return glue.join(UNKNOWN if word is None else str(word) for word in words)
             case ast.Dict():
                 return {
                     str(self.value(key)): self.value(value)

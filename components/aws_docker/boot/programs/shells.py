@@ -32,7 +32,7 @@ def _shell(scope: Scope, argv: list[str], stdin: str | None) -> str:
             return (
                 piped(scope, rest[1], rest[3:])
                 if is_unknown(rest[1])
-                else scope.inner(rest[1], stdin, rest[3:])
+                else scope.inner(rest[1], stdin, rest[3:], "".join(rest[2:3]))
             )
         elif re.fullmatch(r"-[a-zA-Z]*s[a-zA-Z]*|-", word):
             return piped(scope, stdin, [each for each in rest[1:] if each != "--"])

@@ -86,7 +86,7 @@ def variable(scope: Scope, name: str) -> str | None:
     if name.isdigit():
         arguments, number = process.arguments, int(name[:6])
         if number == 0:
-            return None
+            return process.name
         if arguments is None:
             return None
         return arguments[number - 1] if number <= len(arguments) else ""

@@ -668,7 +668,13 @@ class Shell:
 
     # --- What programs ask of the shell that runs them ---
 
-    def inner(self, text: str, stdin: str | None = None, arguments: Sequence[str] | None = ()) -> str:
+    def inner(
+        self,
+        text: str,
+        stdin: str | None = None,
+        arguments: Sequence[str] | None = (),
+        name: str | None = None,
+    ) -> str:
         """Follows a script in a shell of its own, which inherits what this one knows."""
         place = self.place
 
@@ -677,6 +683,7 @@ class Shell:
             world.process = process.copy()
             world.process.arguments = None if arguments is None else list(arguments)
             world.process.traps = ()
+            world.process.name = name or world.process.name
             if stdin is not None:
                 world.input = stdin
             outer, self.where = self.where, _at(place)

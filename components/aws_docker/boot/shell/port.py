@@ -60,8 +60,14 @@ class Scope(Protocol):
         """Follows a program, and gives what it prints."""
         ...
 
-    def inner(self, text: str, stdin: str | None = None, arguments: Sequence[str] | None = ()) -> str:
-        """Follows a script in a shell of its own."""
+    def inner(
+        self,
+        text: str,
+        stdin: str | None = None,
+        arguments: Sequence[str] | None = (),
+        name: str | None = None,
+    ) -> str:
+        """Follows a script in a shell of its own, which was started under this name."""
         ...
 
     def include(self, text: str, stdin: str | None = None, arguments: Sequence[str] | None = None) -> str:

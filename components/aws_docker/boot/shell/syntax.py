@@ -227,12 +227,12 @@ class _Parser:
         opener = keyword[0] if keyword else ""
         if self.text.startswith("((", self.at):
             close = self.closing(self.at + 1)
-            if close is not None and self.text.startswith("))", close - 1):
-                inside = self.text[self.at + 2 : close - 1]
+            if close is not None and self.text.startswith("))", close):
+                inside = self.text[self.at + 2 : close]
                 command = Simple(
                     self.line(), [(Part("text", "((", True),), (Part("arithmetic", inside, True),)]
                 )
-                self.at = close + 1
+                self.at = close + 2
                 return command
         line = self.line()
         if self.text.startswith("(", self.at):
