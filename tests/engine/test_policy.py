@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from aws_docker.policy.testing import UNKNOWN
-from tests.engine.policy_support import preview_cases
+from lab.engine.stack import Stack
+from tests.engine.policy_support import NO_CLOUD, preview_cases, preview_plugins, run
 from tests.policy.corpus import (
     GROUP,
     IGNORED,
+    NO_LISTENER,
     TRUSTED,
     TRUSTED_ONLY,
     Case,
@@ -80,3 +82,22 @@ def test_harmless_neighbours_of_these_places_pass(tmp_path: Path) -> None:
     reported = preview_cases(tmp_path, place_harmless())
     assert not reported.findings, reported.text[-3000:]
     assert reported.result.exit_code == 0, reported.text[-3000:]
+
+
+def test_a_file_beside_the_program_is_read_where_it_is_copied(tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.mkdir()
+    (program / "setup.sh").write_text("#!/bin/sh\ndockerd -H tcp://0.0.0.0:2375 &\n")
+    (program / "__main__.py").write_text(
+        """
+import pulumi
+
+pulumi.CustomResource("command:remote:CopyToRemote", "copied", {
+    "connection": {"host": "10.0.0.5"}, "remotePath": "/tmp/setup.sh", "source": pulumi.FileAsset("./setup.sh"),
+})
+"""
+    )
+    with Stack(NO_CLOUD, program) as stack:
+        preview_plugins(stack)
+        reported = run(stack)
+    assert reported.policies("copied", "mandatory") == {NO_LISTENER}, reported.text[-3000:]
