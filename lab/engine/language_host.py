@@ -32,6 +32,19 @@ _running: set[subprocess.Popen[bytes]] = set()
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     """Answers the engine; every program runs in a process of its own."""
 
+    def python(self, info: Any, kind: str = "") -> str:
+        """The interpreter of the project's `virtualenv` option where it exists, or else the lab's.
+
+        `kind` is that of a plugin: "resource", or "analyzer" for a policy pack.
+        """
+        environment = _options(info).get("virtualenv")
+        if environment:
+            for python in ("bin/python", "Scripts/python.exe"):
+                found = Path(info.root_directory or info.program_directory) / environment / python
+                if found.exists():
+                    return str(found)
+        return sys.executable
+
     def Handshake(self, request: Any, context: Any) -> Any:
         return language_pb2.LanguageHandshakeResponse()
 
@@ -39,7 +52,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return plugin_pb2.PluginInfo(version=metadata.version("pulumi"))
 
     def About(self, request: Any, context: Any) -> Any:
-        python = _python(request.info)
+        python = self.python(request.info)
         shown = subprocess.run([python, "--version"], capture_output=True, text=True, check=False)
         return language_pb2.AboutResponse(
             executable=python, version=shown.stdout.removeprefix("Python ").strip()
@@ -57,7 +70,14 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
 
     def GetProgramDependencies(self, request: Any, context: Any) -> Any:
         listed = subprocess.run(
-            [_python(request.info), "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check"],
+            [
+                self.python(request.info),
+                "-m",
+                "pip",
+                "list",
+                "--format=freeze",
+                "--disable-pip-version-check",
+            ],
             capture_output=True,
             text=True,
             check=False,
@@ -89,7 +109,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         with tempfile.NamedTemporaryFile() as answer:
             # An interrupt is the engine's to handle: it then ends the program.
             program = subprocess.Popen(
-                _command(request.info, __file__, "--program", answer.name),
+                _command(self.python(request.info), __file__, "--program", answer.name),
                 stdin=subprocess.PIPE,
                 cwd=request.pwd or None,
                 start_new_session=True,
@@ -115,7 +135,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             arguments = ["-m", "pulumi.run.plugin", request.name, *request.args]
         environment = {**os.environ, **dict(pair.split("=", 1) for pair in request.env)}
         plugin = subprocess.Popen(
-            _command(request.info, *arguments),
+            _command(self.python(request.info, request.kind), *arguments),
             cwd=request.pwd or directory,
             env=environment,
             stdout=subprocess.PIPE,
@@ -172,20 +192,8 @@ def _options(info: Any) -> Mapping[str, Any]:
     return dict(info.options)
 
 
-def _python(info: Any) -> str:
-    """The interpreter of the project's `virtualenv` option where it exists, or else the lab's."""
-    environment = _options(info).get("virtualenv")
-    if environment:
-        for python in ("bin/python", "Scripts/python.exe"):
-            found = Path(info.root_directory or info.program_directory) / environment / python
-            if found.exists():
-                return str(found)
-    return sys.executable
-
-
-def _command(info: Any, *arguments: str) -> list[str]:
+def _command(python: str, *arguments: str) -> list[str]:
     """The lab's own interpreter is one that has loaded the SDKs already."""
-    python = _python(info)
     # The folder tells which it is: the interpreters of all virtual environments are one file.
     if not Path(python).parent.samefile(Path(sys.executable).parent):
         return [python, "-u", *arguments]
@@ -208,7 +216,8 @@ def _end(*_: object) -> None:
     os._exit(0)
 
 
-def main() -> None:
+def main(host: LanguageHost) -> None:
+    """Be the language host that the engine started, or one program of it."""
     # Nobody lives long enough here for garbage to matter, and looking for it is a quarter of a program's time.
     gc.disable()
     if "--program" in sys.argv:
@@ -219,7 +228,7 @@ def main() -> None:
         # Taking the SDK's thousands of classes apart takes as long as a small program.
         os._exit(0)
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
-    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(LanguageHost(), server)
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
@@ -231,4 +240,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(LanguageHost())

@@ -11,11 +11,15 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from aws_docker.audit import aws
-from aws_docker.audit.auditing import AuditReport, audit
+from aws_docker.audit.auditing import audit
 from aws_docker.audit.exposures import Level
-from aws_docker.audit.findings import Exit, Rank
+from aws_docker.audit.findings import Exit, StepKind, lines
+from aws_docker.audit.report import show, to_json
+from aws_docker.audit.results import AuditReport
+from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.engine.cloud import Cloud
 from tests.conftest import ROOT
@@ -116,7 +120,7 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
     instance = place.instance(group, OPEN)
     report = audit(session())
     finding = only(report)
-    assert (finding.kind, finding.rank) == ("open-to-the-internet-without-tls", Rank.CRITICAL)
+    assert (finding.kind, finding.severity) == ("open-to-the-internet-without-tls", Severity.CRITICAL)
     assert report.status is Exit.FINDINGS
     interface = report.exposures[0].interface
     assert finding.subject == f"arn:aws:ec2:eu-central-1:123456789012:network-interface/{interface.id}"
@@ -129,10 +133,14 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
     assert re.fullmatch(
         rf"{group} rule {sgr} allows 0\.0\.0\.0/0 on 2000-2375 → acl-\w+ rule 100 allows it in → "
         rf"{place.gateway} leads to {re.escape(public)}",
-        finding.path[0],
+        next(lines(finding)),
     )
-    assert "tcp://0.0.0.0:2375: nothing asks for TLS" in finding.path[1]
-    assert finding.close == (
+    assert [(step.kind, step.id, step.of) for path in finding.paths for step in path][::2] == [
+        (StepKind.RULE, sgr, group),
+        (StepKind.ROUTE, place.gateway, ""),
+    ]
+    assert "tcp://0.0.0.0:2375: nothing asks for TLS" in list(lines(finding))[1]
+    assert tuple(each.hint for each in finding.close) == (
         f"aws ec2 revoke-security-group-ingress --region eu-central-1 --group-id {group} "
         f"--security-group-rule-ids {sgr}",
     )
@@ -141,7 +149,7 @@ def test_open_to_the_internet_without_tls(place: Place) -> None:
 def test_the_command_closes_it(place: Place) -> None:
     group = place.group(tcp(2375, **WORLD), tcp(2376, **WORLD))
     place.instance(group)
-    words = [command.split() for finding in audit(session()).findings for command in finding.close]
+    words = [each.hint.split() for finding in audit(session()).findings for each in finding.close]
     for command in words:
         options = dict(zip(command[3::2], command[4::2], strict=True))
         place.ec2.revoke_security_group_ingress(
@@ -155,11 +163,11 @@ def test_ranks(place: Place) -> None:
     place.instance(place.group(tcp(2376, **WORLD)))
     place.instance(place.group(tcp(2376, IpRanges=[{"CidrIp": "10.20.0.0/24"}, {"CidrIp": "10.99.0.0/24"}])))
     place.instance(place.group(), OPEN)
-    ranks = [(finding.kind, finding.rank) for finding in audit(session()).findings]
+    ranks = [(finding.kind, finding.severity) for finding in audit(session()).findings]
     assert ranks == [
-        ("open-to-the-internet", Rank.HIGH),
-        ("open-wider-than-trusted", Rank.MEDIUM),
-        ("listener-without-tls", Rank.LOW),
+        ("open-to-the-internet", Severity.HIGH),
+        ("open-wider-than-trusted", Severity.MEDIUM),
+        ("listener-without-tls", Severity.LOW),
     ]
 
 
@@ -220,7 +228,7 @@ def test_a_private_key_in_user_data_is_found_and_not_shown(place: Place) -> None
     place.instance(place.group(), f"#!/bin/sh\ncat >/k <<'E'\n{key}\nE\n")
     report = audit(session())
     assert only(report).kind == "private-key-in-user-data"
-    shown = json.dumps(report.details()) + repr(report)
+    shown = to_json(report) + repr(report)
     assert key.splitlines()[1] not in shown
 
 
@@ -319,7 +327,7 @@ def test_one_denied_region_leaves_the_others(place: Place) -> None:
 
     asking.events.register("before-send.ec2", refuse)
     report = audit(asking, ["eu-central-1", "eu-west-1"])
-    assert [finding.rank for finding in report.findings] == [Rank.CRITICAL]
+    assert [finding.severity for finding in report.findings] == [Severity.CRITICAL]
     assert report.status is Exit.NOT_CHECKED
     assert {each.subject for each in report.unchecked} == {"account 123456789012, region eu-west-1"}
     assert report.scope == [("123456789012", "eu-central-1")]
@@ -330,8 +338,48 @@ class Body(io.BytesIO):
         yield self.read()
 
 
-def answer(request: Any, status: int, code: str) -> AWSResponse:
-    text = f"<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>"
+SCP = (
+    "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/audit/secret-token is not "
+    "authorized to perform: ec2:DescribeInstances with an explicit deny in a service control policy"
+)
+
+
+def test_what_an_organisation_denies_is_told_from_a_missing_permission(place: Place) -> None:
+    asking = session()
+
+    def refuse(request: Any, **_: Any) -> Any:
+        if "eu-west-1" in request.headers["Authorization"].decode():
+            return answer(request, 403, "UnauthorizedOperation", SCP)
+        return None
+
+    asking.events.register("before-send.ec2", refuse)
+    report = audit(asking, ["eu-central-1", "eu-west-1"])
+    assert report.status is Exit.NOT_CHECKED
+    for each in report.unchecked:
+        assert "an organisation's service control policy denies it (UnauthorizedOperation)" in each.reason
+        assert "name it with --skip-region" in each.reason
+        assert "secret-token" not in each.reason
+    skipping = audit(asking, ["eu-central-1", "eu-west-1"], skip_regions=["eu-west-1"])
+    assert skipping.status is Exit.AS_INTENDED
+    assert skipping.skipped == [("123456789012", "eu-west-1")]
+    assert json.loads(to_json(skipping))["skipped"] == [{"account": "123456789012", "region": "eu-west-1"}]
+    console = Console(record=True, width=200)
+    show(skipping, console)
+    assert "skipped, as --skip-region names them: eu-west-1" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("skip", "says"),
+    [(["eu-central-1"], "leaves no region to read"), (["everywhere"], "'everywhere' is no region")],
+)
+def test_what_cannot_be_skipped(place: Place, skip: list[str], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        audit(session(), ["eu-central-1"], skip_regions=skip)
+
+
+def answer(request: Any, status: int, code: str, message: str = "m") -> AWSResponse:
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    text = f"<Response><Errors>{error}</Errors></Response>"
     return AWSResponse(request.url, status, {}, Body(text.encode()))
 
 

@@ -205,9 +205,9 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
 
 
 def _install(os: str) -> Any:
-    from aws_docker.host.userdata import INSTALL
+    from aws_docker.host.systems import SYSTEMS, OperatingSystem
 
-    return INSTALL[os]
+    return SYSTEMS[OperatingSystem(os)].install
 
 
 def test_amazon_linux_is_the_default(stack: Stack) -> None:
@@ -327,7 +327,7 @@ def test_the_parameter_is_a_secure_string(stack: Stack) -> None:
     assert parameter["type"] == "SecureString"
     assert parameter["tier"] == "Intelligent-Tiering"
     assert "value" in stack.resources["build-configuration"].secrets
-    assert "keyId" not in parameter
+    assert parameter["keyId"] == "alias/aws/ssm", "not said, a key that is taken away would stay"
 
 
 def test_user_data_names_the_parameter_and_holds_no_key(stack: Stack) -> None:

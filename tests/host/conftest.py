@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from aws_docker.core import dockerd as daemon
-from aws_docker.core import networks
-from aws_docker.host import userdata
+from aws_docker.host import daemon_json, userdata
+from aws_docker.host.container_networks import container_address_pools
 from lab import folders
 from lab.engine.cloud import Cloud
 from lab.hosts import certs, image, machine, network
@@ -34,7 +33,8 @@ def cloud(requires: Callable[..., None]) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def base() -> image.Image:
-    return image.ensure(print)
+    """What hosts boot from; LAB_SYSTEM says another."""
+    return image.ensure(say=print)
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +55,13 @@ class Deployment:
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
     ipv6: str | None = None
-    system: str = "debian-12"
+    system: str = ""
+    """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        self.system = self.system or self.base.system
         self.name = f"configuration-{secrets.token_hex(4)}"
         ec2 = self.cloud.client("ec2")
         subnet = ec2.describe_subnets()["Subnets"][0]
@@ -79,9 +81,9 @@ class Deployment:
         return [self.address, *([self.ipv6] if self.ipv6 else [])]
 
     def document(self, **changes: Any) -> str:
-        bip, pools = networks.container_address_pools(["172.31.0.0/16", *self.trusted])
+        bip, pools = container_address_pools(["172.31.0.0/16", *self.trusted])
         arguments: dict[str, Any] = {
-            "daemon": daemon.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
+            "daemon": daemon_json.daemon_configuration(self.daemon_options, bip=bip, pools=pools),
             "listen": self.addresses if self.trusted else [],
             "trusted": self.trusted,
             "server_key": self.server.key_pem,

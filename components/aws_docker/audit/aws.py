@@ -7,6 +7,7 @@ the same is reported as unchecked. docs/audit.md names the calls; a test compare
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -128,7 +129,7 @@ def fetch(
     unchecked: list[Unchecked] = []
     client = _client(account.session, "ec2", region)
 
-    def told(what: str, done: int, total: int) -> None:
+    def advance(what: str, done: int, total: int) -> None:
         if progress is not None:
             progress(f"{region}: {what}", done, total)
 
@@ -136,7 +137,7 @@ def fetch(
         lists = {name: pool.submit(_all_pages, client, *asked) for name, asked in _LISTS.items()}
         answers: dict[str, list[Any]] = {}
         for done, (name, future) in enumerate(lists.items()):
-            told(name, done, len(lists))
+            advance(name, done, len(lists))
             try:
                 answers[name] = future.result()
             except (ClientError, BotoCoreError) as error:
@@ -170,7 +171,7 @@ def fetch(
                 ids,
                 lambda each: f"user-data of {each}, {where}",
                 unchecked,
-                lambda done: told("user-data", done, len(ids)),
+                lambda done: advance("user-data", done, len(ids)),
             )
             facts = RegionFacts(
                 account.id,
@@ -198,7 +199,7 @@ def _each(
     names: Sequence[str],
     subject: Callable[[str], str],
     unchecked: list[Unchecked],
-    told: Callable[[int], None] = lambda done: None,
+    advance: Callable[[int], None] = lambda done: None,
 ) -> dict[str, _Found]:
     """One call for each name; what fails is unchecked."""
     futures: dict[str, Future[_Found]] = {name: pool.submit(fetch_one, client, name) for name in names}
@@ -211,7 +212,7 @@ def _each(
                 unchecked.append(Unchecked(subject(name), f"{_reason(error)}."))
         except BotoCoreError as error:
             unchecked.append(Unchecked(subject(name), f"{_reason(error)}."))
-        told(done)
+        advance(done)
     return found
 
 
@@ -254,11 +255,26 @@ _THROTTLED: Final = frozenset(
 )
 
 
+_CONTROL_POLICY: Final = re.compile(
+    r"with an explicit deny in a service control policy|because no service control policy allows"
+)
+
+
+def _by_the_organisation(error: ClientError) -> bool:
+    """Whether an organisation closes it to the account, whatever its policies allow (IAM, "Access denied messages")."""
+    return _CONTROL_POLICY.search(str(cast(Any, error).response["Error"].get("Message", ""))) is not None
+
+
 def _reason(error: Exception) -> str:
     """Why AWS said no, and what to do; without the request, which may hold what is secret."""
     if not isinstance(error, ClientError):
         return " ".join(str(error).split()).rstrip(".")
     code = str(cast(Any, error).response["Error"].get("Code", "unknown"))
+    if code in _REFUSALS and _by_the_organisation(error):
+        return (
+            f"an organisation's service control policy denies it ({code}); where the region is closed on purpose, "
+            "name it with --skip-region"
+        )
     if code in _REFUSALS:
         return f"AWS refuses it ({code}); allow the actions that docs/audit.md lists"
     if code in _THROTTLED:

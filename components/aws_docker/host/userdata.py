@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..core.errors import InvalidInput
+from .systems import SYSTEMS, OperatingSystem
 
 USER_DATA_LIMIT = 16 * 1024
 """Bytes of user-data, before base64 (AWS: "Run commands when you launch an EC2 instance with user data input")."""
@@ -19,38 +20,6 @@ PARAMETER_LIMIT = 8 * 1024
 """Bytes of an advanced parameter (AWS Systems Manager quotas); up to 4 KiB it is a standard one, which is free."""
 
 DOCUMENT_PATH = "/etc/dockerhost/document.json"
-
-_APT_UPDATE = ["apt-get", "update"]
-
-
-def _apt_install(*packages: str) -> list[str]:
-    return ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-
-
-def _dnf_install(*packages: str) -> list[str]:
-    return ["dnf", "install", "-y", *packages]
-
-
-def _apt(*docker: str) -> list[tuple[str, list[list[str]]]]:
-    return [
-        ("nft", [_APT_UPDATE, _apt_install("nftables")]),
-        ("openssl", [_apt_install("openssl")]),
-        ("dockerd", [_APT_UPDATE, _apt_install(*docker)]),
-    ]
-
-
-# What to run where a tool is missing, in this order: the firewall stands before Docker is installed.
-INSTALL: Mapping[str, list[tuple[str, list[list[str]]]]] = {
-    "amazon-linux-2023": [
-        ("nft", [_dnf_install("nftables")]),
-        ("openssl", [_dnf_install("openssl")]),
-        ("dockerd", [_dnf_install("docker")]),
-    ],
-    "ubuntu-24.04": _apt("docker.io"),
-    "debian-12": _apt("docker.io"),
-    # Debian 13 ships the client as a package of its own.
-    "debian-13": _apt("docker.io", "docker-cli"),
-}
 
 _BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
@@ -107,14 +76,14 @@ def configuration_document(
 def user_data(
     os: str, *, parameter: str | None = None, document: str | None = None, volume_id: str | None = None
 ) -> str:
-    """The `#cloud-config` that makes a stock image of `os` a Docker host.
+    """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
-    host: dict[str, Any] = {"install": INSTALL[os]}
+    host: dict[str, Any] = {"install": SYSTEMS[OperatingSystem(os)].install}
     if volume_id is not None:
         host["volume"] = volume_id
     entries: list[dict[str, str]] = []

@@ -4,14 +4,13 @@ The kinds that the lab really makes are planned as the lab plans them. Of all ot
 the SDK's own types, where that SDK is installed (aws; the others are not), and nothing of them is ever made.
 """
 
-import sys
 from importlib import metadata
 from typing import Any
 
 from pulumi.runtime.proto import plugin_pb2, provider_pb2
 
 from lab.engine.providers import sdk
-from lab.engine.providers.plugin import Plugin, Refused, serve
+from lab.engine.providers.plugin import Plugin, Refused
 from lab.engine.providers.values import UNKNOWN, from_struct, to_struct
 
 # Those whose schema the tests' resources follow.
@@ -58,19 +57,3 @@ class PreviewPlugin(Plugin):
 
 def _token(urn: str) -> str:
     return urn.split("::")[2].split("$")[-1]
-
-
-def main(name: str) -> None:
-    if name == "aws":
-        # Each is a process of its own, and loads only what it serves.
-        from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
-        from lab.engine.providers.aws.api import Api
-
-        kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
-        serve(PreviewPlugin("aws", kinds, functions.FUNCTIONS, Api))
-    else:
-        serve(PreviewPlugin(name, [], {}, lambda _: None))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -10,22 +10,12 @@ from functools import lru_cache
 from typing import Final
 
 from ...boot import BootJudgement, judge
-from ...boot.formats.documents import read
 from ...core.dockerd import Access, Listener
 from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
 from ..reading.values import About
 
 _OF_DOCKER: Final = re.compile(r"docker|moby|podman|containerd|237[56]|\.sock\b", re.I)
-
-
-@lru_cache(maxsize=64)
-def undecoded(text: str) -> tuple[str, ...]:
-    """What of a start-up document could not be decoded, and so not searched for keys."""
-    try:
-        return tuple(read(text).unread)
-    except RecursionError:
-        return ("the user-data is nested too deeply to read",)
 
 
 def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
@@ -80,7 +70,7 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                     f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
                     "instead"
                 )
-            for sentence in undecoded(document.text or ""):
+            for sentence in judged.undecoded:
                 yield Finding(
                     Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
                 )

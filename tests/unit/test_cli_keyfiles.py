@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from aws_docker.cli import bundle
-from aws_docker.cli.bundle import default_folder, write_bundle, write_new
+from aws_docker.cli import keyfiles
 from aws_docker.cli.connection import Connection
 from aws_docker.cli.errors import CommandError
+from aws_docker.cli.keyfiles import default_folder, write_bundle, write_new
 
 ALICE = Connection("tcp://10.0.5.10:2376", "alice", "ca\n", "certificate\n", "key\n")
 
@@ -37,7 +37,7 @@ def test_files_are_private_whatever_the_umask(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "certs"
     write_bundle(ALICE, folder)
     assert written(folder) == {"ca.pem": "ca\n", "cert.pem": "certificate\n", "key.pem": "key\n"}
-    files = (bundle.MARK, "ca.pem", "cert.pem", "key.pem")
+    files = (keyfiles.MARK, "ca.pem", "cert.pem", "key.pem")
     assert {path.name: oct(mode(path)) for path in folder.iterdir()} == dict.fromkeys(files, "0o600")
     assert mode(folder) == 0o700
     assert mode(folder.parent) == 0o700
@@ -143,7 +143,7 @@ def test_an_interrupted_run_leaves_no_half_file_and_is_taken_up(
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_bundle(ALICE, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {bundle.MARK, "ca.pem"}
+    assert {path.name for path in tmp_path.iterdir()} == {keyfiles.MARK, "ca.pem"}
     monkeypatch.undo()
     write_bundle(ALICE, tmp_path)
     assert written(tmp_path) == {"ca.pem": "ca\n", "cert.pem": "certificate\n", "key.pem": "key\n"}
