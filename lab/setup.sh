@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Set-up: everything that `make demo` and `make test` need, made once; nothing to do takes about a second.
 #
-#   .venv        the Python environment, from requirements.txt
+#   .venv        the Python environment, from requirements-dev.txt
 #   apt          the tools that boot and probe a host (needs root: sudo is asked for once)
 #   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/engine/toolchain.py decides
 #   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
@@ -43,7 +43,7 @@ find_python() {
 python_environment() {
   local wanted python pip
   # The folder counts too: a moved environment's scripts point to where it was.
-  wanted=$({ cat requirements.txt pyproject.toml; pwd; } | sha256sum)
+  wanted=$({ cat requirements.txt requirements-dev.txt pyproject.toml; pwd; } | sha256sum)
   if [[ -x .venv/bin/python && $(cat .venv/.made-from 2>/dev/null) == "$wanted" ]]; then
     return
   fi
@@ -51,7 +51,7 @@ python_environment() {
     echo "setup: Python 3.11 or newer is needed and is not on PATH; install it (Debian 12: apt-get install python3-venv)" >&2
     exit 1
   fi
-  say "Python environment: .venv from requirements.txt with $python"
+  say "Python environment: .venv from requirements-dev.txt with $python"
   rm -f .venv/.made-from
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     as_root_install python3-venv
@@ -63,10 +63,10 @@ python_environment() {
   # own there gets what that index serves. Nobody imports most of what comes: what is imported is compiled then.
   pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check)
   if [[ $("${pip[@]}" config list) == *index* ]]; then
-    "${pip[@]}" install --no-compile --requirement requirements.txt
+    "${pip[@]}" install --no-compile --requirement requirements-dev.txt
   else
-    "${pip[@]}" install --no-compile "$(grep '^uv==' requirements.txt)"
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.txt
+    "${pip[@]}" install --no-compile "$(grep '^uv==' requirements-dev.txt)"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements-dev.txt
   fi
   # Compiled here once, or each of the tests' workers would do it, all at the same time.
   .venv/bin/python -m pytest --collect-only --quiet tests >/dev/null &
@@ -109,7 +109,10 @@ as_root_install() {
 packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
-  command -v shellcheck >/dev/null || needed+=(shellcheck)
+  for tool in faketime shellcheck; do
+    command -v "$tool" >/dev/null || needed+=("$tool")
+  done
+  command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi
@@ -131,6 +134,12 @@ toolchain() {
 typescript() {
   if ! .venv/bin/python -m lab.engine.typescript; then
     lacks "a TypeScript compiler with Pulumi's SDK (the message above says what to do): without it the generated SDK is not compiled"
+  fi
+}
+
+workflow_linter() {
+  if ! .venv/bin/python -m lab.actionlint; then
+    lacks "actionlint (the message above says what to do): without it the workflows are not checked"
   fi
 }
 
@@ -160,6 +169,7 @@ packages
 toolchain
 if [[ ${1:-} == tests ]]; then
   typescript
+  workflow_linter
 fi
 image
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lab import actionlint
 from lab.engine import toolchain, typescript
 from lab.hosts import image
 
@@ -38,6 +39,25 @@ def docker_path() -> str | None:
     return None
 
 
+def buildx_path() -> str | None:
+    """Docker's buildx plugin, where its client looks for it, or where the lab builds it."""
+    folders = [
+        Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")),
+        *(
+            Path(each) / "docker"
+            for each in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+        ),
+    ]
+    found = [each / "cli-plugins" / "docker-buildx" for each in folders]
+    named = os.environ.get("DOCKER_BUILDX")
+    return next((str(each) for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
+
+
+def browser_path() -> str | None:
+    """Chromium, by one of its names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -60,12 +80,18 @@ _PARTS: dict[str, Callable[[], str | None]] = {
         else "there is no TypeScript compiler: run lab/setup.sh tests"
     ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
+    "buildx": lambda: (
+        None if buildx_path() else "there is no docker-buildx: install it, or name it in DOCKER_BUILDX"
+    ),
     "nft": _command("nft"),
     "ip": _command("ip"),
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
+    "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
     "busybox": _command("busybox"),
+    "faketime": _command("faketime"),
 }
 
 
@@ -89,6 +115,13 @@ def docker_client(requires: Callable[..., None]) -> str:
     """The path of a Docker client."""
     requires("docker-cli")
     return str(docker_path())
+
+
+@pytest.fixture(scope="session")
+def buildx(requires: Callable[..., None]) -> str:
+    """The path of Docker's buildx plugin."""
+    requires("buildx")
+    return str(buildx_path())
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

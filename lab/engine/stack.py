@@ -147,6 +147,16 @@ class Stack:
         kept = yaml.safe_load(path.read_text()) if path.exists() else {}
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
+    def advance(self, days: int) -> None:
+        """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime)."""
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        self._environment.pop("LAB_WARM", None)  # the forks' parent has a clock already
+        self._environment |= {
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"+{days}d",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # what waits would wait as long
+        }
+
     def up(self, *arguments: str) -> Result:
         self._refuse_outside()
         return self._operate("up", "--yes", "--skip-preview", *arguments)

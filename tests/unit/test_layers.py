@@ -45,9 +45,22 @@ PURE = (
     ),
     *(
         f"audit.{name}"
-        for name in ("exposures", "facts", "findings", "intent", "reach", "targets", "verdicts")
+        for name in (
+            *(
+                "checks",
+                "conversations",
+                "exchange",
+                "exposures",
+                "facts",
+                "findings",
+                "intent",
+                "reach",
+                "results",
+            ),
+            *("sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording"),
+        )
     ),
-    *("audit.sarif", "audit.wire"),
+    "cli.checkup",
     "cli.connection",
 )
 # Who else loads none of an SDK.

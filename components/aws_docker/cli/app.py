@@ -9,6 +9,7 @@ import typer
 from aws_docker import __version__
 
 from .audit import audit
+from .buildx import buildx
 from .bundle import bundle
 from .context import context
 from .doctor import doctor
@@ -32,5 +33,5 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, audit, probe, verify, doctor):
+for command in (env, bundle, context, buildx, audit, probe, verify, doctor):
     app.command()(command)

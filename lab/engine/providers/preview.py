@@ -1,7 +1,7 @@
 """A stand-in that only previews: every resource kind of a package, where policies need no more than a plan.
 
 The kinds that the lab really makes are planned as the lab plans them. Of all others the arguments are checked against
-the SDK's own types, where that SDK is installed (aws; aws-native is not), and nothing of them is ever made.
+the SDK's own types, where that SDK is installed (aws; the others are not), and nothing of them is ever made.
 """
 
 from importlib import metadata
@@ -13,14 +13,15 @@ from lab.engine.providers import sdk
 from lab.engine.providers.plugin import Plugin, Refused
 from lab.engine.providers.values import UNKNOWN, from_struct, to_struct
 
-_NATIVE_VERSION = "1.84.0"  # whose schema the tests' resources follow
+# Those whose schema the tests' resources follow.
+_VERSIONS = {"aws-native": "1.84.0", "command": "1.2.1", "docker": "5.2.0"}
 
 
 class PreviewPlugin(Plugin):
     """Plans any resource of one package."""
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        version = metadata.version("pulumi_aws") if self._name == "aws" else _NATIVE_VERSION
+        version = metadata.version("pulumi_aws") if self._name == "aws" else _VERSIONS[self._name]
         return plugin_pb2.PluginInfo(version=version)
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
@@ -48,8 +49,10 @@ class PreviewPlugin(Plugin):
             return super().Create(request, context)
         if not request.preview:
             raise Refused("the preview stand-in makes nothing")
-        inputs = from_struct(request.properties)
-        return provider_pb2.CreateResponse(properties=to_struct({"arn": UNKNOWN, **inputs}))
+        # As they came: what only travels through, assets included, need not be understood.
+        planned = to_struct({"arn": UNKNOWN})
+        planned.MergeFrom(request.properties)
+        return provider_pb2.CreateResponse(properties=planned)
 
 
 def _token(urn: str) -> str:
