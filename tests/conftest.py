@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import toolchain
+from lab import actionlint
+from lab.engine import toolchain, typescript
 from lab.hosts import image
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +53,11 @@ def buildx_path() -> str | None:
     return next((str(each) for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
 
 
+def browser_path() -> str | None:
+    """Chromium, by one of its names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -63,6 +69,16 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
     "pulumi": lambda: None if toolchain.find() else "there is no Pulumi CLI: run lab/setup.sh",
+    "pulumi-yaml": lambda: (
+        None
+        if toolchain.find(toolchain.YAML_HOST)
+        else "there is no pulumi-language-yaml: run lab/setup.sh tests"
+    ),
+    "typescript": lambda: (
+        None
+        if typescript.find() and toolchain.find(toolchain.NODEJS_SDK)
+        else "there is no TypeScript compiler: run lab/setup.sh tests"
+    ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "buildx": lambda: (
         None if buildx_path() else "there is no docker-buildx: install it, or name it in DOCKER_BUILDX"
@@ -72,7 +88,10 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
+    "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
     "busybox": _command("busybox"),
+    "faketime": _command("faketime"),
 }
 
 
@@ -125,6 +144,7 @@ _LONG = (
     "engine/test_policy_machines.py",
     "host/test_firewall.py",
     "host/test_systems.py",
+    "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
     "engine/test_upgrade.py",

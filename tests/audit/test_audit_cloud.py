@@ -11,12 +11,13 @@ import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
+from rich.console import Console
 
 from aws_docker.audit import aws
 from aws_docker.audit.auditing import audit
 from aws_docker.audit.exposures import Level
 from aws_docker.audit.findings import Exit, StepKind, lines
-from aws_docker.audit.report import to_json
+from aws_docker.audit.report import show, to_json
 from aws_docker.audit.results import AuditReport
 from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
@@ -337,8 +338,48 @@ class Body(io.BytesIO):
         yield self.read()
 
 
-def answer(request: Any, status: int, code: str) -> AWSResponse:
-    text = f"<Response><Errors><Error><Code>{code}</Code><Message>m</Message></Error></Errors></Response>"
+SCP = (
+    "You are not authorized to perform this operation. User: arn:aws:sts::1:assumed-role/audit/secret-token is not "
+    "authorized to perform: ec2:DescribeInstances with an explicit deny in a service control policy"
+)
+
+
+def test_what_an_organisation_denies_is_told_from_a_missing_permission(place: Place) -> None:
+    asking = session()
+
+    def refuse(request: Any, **_: Any) -> Any:
+        if "eu-west-1" in request.headers["Authorization"].decode():
+            return answer(request, 403, "UnauthorizedOperation", SCP)
+        return None
+
+    asking.events.register("before-send.ec2", refuse)
+    report = audit(asking, ["eu-central-1", "eu-west-1"])
+    assert report.status is Exit.NOT_CHECKED
+    for each in report.unchecked:
+        assert "an organisation's service control policy denies it (UnauthorizedOperation)" in each.reason
+        assert "name it with --skip-region" in each.reason
+        assert "secret-token" not in each.reason
+    skipping = audit(asking, ["eu-central-1", "eu-west-1"], skip_regions=["eu-west-1"])
+    assert skipping.status is Exit.AS_INTENDED
+    assert skipping.skipped == [("123456789012", "eu-west-1")]
+    assert json.loads(to_json(skipping))["skipped"] == [{"account": "123456789012", "region": "eu-west-1"}]
+    console = Console(record=True, width=200)
+    show(skipping, console)
+    assert "skipped, as --skip-region names them: eu-west-1" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("skip", "says"),
+    [(["eu-central-1"], "leaves no region to read"), (["everywhere"], "'everywhere' is no region")],
+)
+def test_what_cannot_be_skipped(place: Place, skip: list[str], says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        audit(session(), ["eu-central-1"], skip_regions=skip)
+
+
+def answer(request: Any, status: int, code: str, message: str = "m") -> AWSResponse:
+    error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    text = f"<Response><Errors>{error}</Errors></Response>"
     return AWSResponse(request.url, status, {}, Body(text.encode()))
 
 

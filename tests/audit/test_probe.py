@@ -14,9 +14,9 @@ from aws_docker.audit.conversations import Conversation, End, PortFacts, State, 
 from aws_docker.audit.findings import Exit
 from aws_docker.audit.probing import probe
 from aws_docker.audit.results import ProbeReport
+from aws_docker.audit.speaking import ProbeSettings, hung_up
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict, judge_port
-from aws_docker.audit.wire import ProbeSettings, hung_up
 from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.hosts import certs
@@ -115,6 +115,24 @@ def test_a_certificate_of_the_future(authorities: Authorities) -> None:
     early = authorities.server_with(starts=1)
     port = seen(Server(servers.docker, context(early, authorities.client_ca)))
     assert kinds(port) == [("certificate-expired", Severity.MEDIUM)]
+
+
+def test_a_certificate_that_is_about_to_expire(authorities: Authorities, bundle: Path) -> None:
+    for days, found in ((59, [("certificate-expiring", Severity.LOW)]), (61, [])):
+        server = Server(servers.docker, context(authorities.server_with(days=days), authorities.client_ca))
+        port = seen(server, bundle)
+        assert (port.verdict, port.bundle_works) == (Verdict.MUTUAL_TLS, True)
+        assert kinds(port) == found
+
+
+def test_a_bundle_that_is_refused_is_found_beside_a_certificate_that_soon_expires(
+    authorities: Authorities, tmp_path: Path
+) -> None:
+    stranger = certs.leaf(certs.authority("client CA"), [certs.CLIENT])
+    folder = write_bundle(tmp_path / "stranger", authorities.server_ca, stranger)
+    server = Server(servers.docker, context(authorities.server_with(days=9), authorities.client_ca))
+    found = {kind for kind, _ in kinds(seen(server, folder))}
+    assert found == {"certificate-expiring", "bundle-refused"}
 
 
 def test_another_authority_of_the_same_name(authorities: Authorities) -> None:

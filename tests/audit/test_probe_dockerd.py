@@ -14,8 +14,8 @@ import pytest
 from aws_docker.audit.findings import Exit
 from aws_docker.audit.probing import probe
 from aws_docker.audit.results import ProbeReport
+from aws_docker.audit.speaking import ProbeSettings
 from aws_docker.audit.verdicts import PortJudgement, Verdict
-from aws_docker.audit.wire import ProbeSettings
 from aws_docker.core.checks import Severity
 from lab.hosts import certs, image, network
 from lab.processes import die_with_lab

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -278,15 +277,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("quick")
 class TestWait:
-    def test_until_what_is_intended_is_in_force(self, stand: Stand, say: Say) -> None:
+    def test_until_what_is_intended_is_in_force(
+        self, stand: Stand, say: Say, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         stand.put_out(state("a"))
         say("a", "installing", document="", reason="apt-get")
-        later = threading.Timer(1, say, ("a",))
-        later.start()
-        try:
-            done = stand.aws_docker("wait", "--timeout", "60", "--json")
-        finally:
-            later.join()
+        # In the first pause after the first look.
+        monkeypatch.setattr(waiting, "pause", lambda _: say("a"))
+        done = stand.aws_docker("wait", "--timeout", "60", "--json")
         assert done.status == 0
         (host,) = json.loads(done.out)["hosts"]
         assert (host["standing"], host["status"]["document"]) == ("ready", INTENDED)
@@ -305,15 +303,11 @@ class TestWait:
         assert refused["evidence"] == "it refused the configuration: dockerd: unable to configure: bad mirror"
         assert other["standing"] == "under way"
 
-    def test_an_older_refusal_does_not(self, stand: Stand, say: Say) -> None:
+    def test_an_older_refusal_does_not(self, stand: Stand, say: Say, monkeypatch: pytest.MonkeyPatch) -> None:
         stand.put_out(state("a"))
         say("a", "stale", document=OLDER, refused=OLDER, reason="the one before")
-        later = threading.Timer(1, say, ("a",))
-        later.start()
-        try:
-            assert stand.aws_docker("wait", "--timeout", "60").status == 0
-        finally:
-            later.join()
+        monkeypatch.setattr(waiting, "pause", lambda _: say("a"))
+        assert stand.aws_docker("wait", "--timeout", "60").status == 0
 
     def test_time_is_up(self, stand: Stand, say: Say) -> None:
         stand.put_out(state("a"))

@@ -36,6 +36,7 @@ class Case(NamedTuple):
     type: str
     properties: dict[str, Any]
     policies: frozenset[str] = frozenset()
+    ignore_changes: tuple[str, ...] = ()
 
 
 def inline(**rule: Any) -> dict[str, Any]:

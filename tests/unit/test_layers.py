@@ -49,6 +49,7 @@ PURE = (
             *(
                 "checks",
                 "conversations",
+                "exchange",
                 "exposures",
                 "facts",
                 "findings",
@@ -56,9 +57,8 @@ PURE = (
                 "intent",
                 "reach",
                 "results",
-                "sarif",
             ),
-            *("targets", "verdicts", "wire", "wording"),
+            *("sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording"),
         )
     ),
     "cli.checkup",

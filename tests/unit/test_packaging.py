@@ -55,6 +55,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     package = {name for name in names if not name.startswith(information)}
     modules = {str(file.relative_to(PACKAGE.parent)) for file in PACKAGE.rglob("*.py")}
     assert package >= modules | {"aws_docker/py.typed", "aws_docker/cli/app.py", "aws_docker/host/agent.py"}
+    assert {f"aws_docker/audit/html/page.{kind}" for kind in ("css", "html.j2", "js")} <= package
     assert all(name.startswith("aws_docker/") for name in package)
     assert information + "licenses/LICENSE" in names
 
@@ -124,7 +125,7 @@ def test_who_only_audits_installs_no_sdk_of_pulumi_and_the_component_none_of_aws
 def test_the_extra_that_is_named_for_a_missing_module_brings_it() -> None:
     distributions = importlib.metadata.packages_distributions()
     for module, extra in NAMED_EXTRAS.items():
-        assert set(distributions[module]) & declared_for(extra), module
+        assert {name.lower() for name in distributions[module]} & declared_for(extra), module
 
 
 @pytest.mark.parametrize(

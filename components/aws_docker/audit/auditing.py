@@ -1,5 +1,6 @@
 """Puts an audit together: accounts, regions, what AWS says of them, and what follows. What `aws-docker audit` runs."""
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,28 +24,34 @@ def audit(
     *,
     accounts: Sequence[Account] | None = None,
     all_regions: bool = False,
+    skip_regions: Iterable[str] = (),
     only: Iterable[str] | None = None,
     refused: Sequence[Unchecked] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> AuditReport:
     """Audit regions of accounts: by default the session's own account and region.
 
-    `trusted` holds the networks that may reach Docker's ports; `only` the ids of instances to look at,
-    `refused` accounts that could not be entered. Raises
-    InvalidInput for credentials that AWS does not take, and for what is no network.
+    `trusted` holds the networks that may reach Docker's ports; `skip_regions` regions that are left out on purpose,
+    `only` the ids of instances to look at, `refused` accounts that could not be entered. Raises InvalidInput for
+    credentials that AWS does not take, for what is no network, and where no region is left.
     """
     if not isinstance(trusted, AddressSet):
         trusted = read_trusted(trusted)
     if accounts is None:
         accounts = [identify(session)]
     unchecked = list(refused)
+    skip = _regions(skip_regions)
     jobs: list[tuple[Account, str]] = []
+    skipped: list[tuple[str, str]] = []
     for account in accounts:
         found = enabled_regions(account) if all_regions else _given(account, regions)
         if isinstance(found, Unchecked):
             unchecked.append(found)
         else:
-            jobs += [(account, region) for region in found]
+            jobs += [(account, region) for region in found if region not in skip]
+            skipped += [(account.id, region) for region in found if region in skip]
+    if skipped and not jobs:
+        raise InvalidInput("skip-region", ", ".join(sorted(skip)), "skip fewer", "leaves no region to read")
     judged, read, more = _judge(jobs, trusted, None if only is None else set(only), progress)
     return AuditReport(
         [exposure for each in judged for exposure in each.exposures],
@@ -52,6 +59,7 @@ def audit(
         [*unchecked, *more, *(each for part in judged for each in part.unchecked)],
         read,
         trusted,
+        skipped,
     )
 
 
@@ -64,6 +72,14 @@ def read_trusted(cidrs: Iterable[str]) -> AddressSet:
         except ValueError:
             raise InvalidInput("trusted", cidr, "write one such as 10.0.5.0/24", "is not a network") from None
     return union(parts)
+
+
+def _regions(names: Iterable[str]) -> frozenset[str]:
+    named = frozenset(names)
+    for name in named:
+        if not re.fullmatch(r"[a-z]{2,}(-[a-z]+)+-\d+", name):
+            raise InvalidInput("skip-region", name, "write one such as eu-central-2", "is no region")
+    return named
 
 
 def _given(account: Account, regions: Sequence[str] | None) -> Sequence[str]:

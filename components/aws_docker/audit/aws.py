@@ -7,6 +7,7 @@ the same is reported as unchecked. docs/audit.md names the calls; a test compare
 import base64
 import binascii
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -254,11 +255,26 @@ _THROTTLED: Final = frozenset(
 )
 
 
+_CONTROL_POLICY: Final = re.compile(
+    r"with an explicit deny in a service control policy|because no service control policy allows"
+)
+
+
+def _by_the_organisation(error: ClientError) -> bool:
+    """Whether an organisation closes it to the account, whatever its policies allow (IAM, "Access denied messages")."""
+    return _CONTROL_POLICY.search(str(cast(Any, error).response["Error"].get("Message", ""))) is not None
+
+
 def _reason(error: Exception) -> str:
     """Why AWS said no, and what to do; without the request, which may hold what is secret."""
     if not isinstance(error, ClientError):
         return " ".join(str(error).split()).rstrip(".")
     code = str(cast(Any, error).response["Error"].get("Code", "unknown"))
+    if code in _REFUSALS and _by_the_organisation(error):
+        return (
+            f"an organisation's service control policy denies it ({code}); where the region is closed on purpose, "
+            "name it with --skip-region"
+        )
     if code in _REFUSALS:
         return f"AWS refuses it ({code}); allow the actions that docs/audit.md lists"
     if code in _THROTTLED:

@@ -104,6 +104,13 @@ CHECKS: Final = {
             _MEDIUM,
         ),
         Check(
+            "certificate-expiring",
+            "A certificate expires within 60 days.",
+            "The day after, clients are refused, and people then switch verification off.",
+            "Renew it; for a host of this package docs/rotation.md has the commands.",
+            _LOW,
+        ),
+        Check(
             "listener-without-tls",
             "User-data starts a Docker API that asks no client for a certificate; no packet reaches it now.",
             "The next security-group rule opens it.",

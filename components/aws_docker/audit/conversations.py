@@ -47,6 +47,8 @@ class End(StrEnum):
     """What came is not TLS."""
     GARBAGE = "garbage"
     """What came is not HTTP."""
+    MALFORMED = "malformed HTTP"
+    """What came begins as HTTP and cannot be read as such; `detail` says why."""
     UNVERIFIED = "unverified"
     """We ended it: the server's certificate is not what it should be; `detail` says why."""
     FAILED = "failed"

@@ -31,6 +31,8 @@ class AuditReport:
     scope: Sequence[tuple[str, str]] = ()
     """Account and region of everything that was read."""
     trusted: AddressSet = EMPTY
+    skipped: Sequence[tuple[str, str]] = ()
+    """Account and region of what was left out on purpose."""
     command: str = "audit"
 
     @property

@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
-from cryptography import x509
-
 from ..core.checks import Severity
+from .certificates import ServerCertificate, expires_soon, expiring
 from .conversations import Conversation, End, PortFacts, Question, State, wants_tls
 from .findings import Finding
 from .targets import Endpoint
@@ -32,40 +31,6 @@ class Verdict(StrEnum):
     REFUSED = "refused-cause-unknown"
     NOT_DOCKER = "not-docker"
     UNCLEAR = "unclear"
-
-
-@dataclass(frozen=True, slots=True)
-class ServerCertificate:
-    """What a server's certificate says."""
-
-    subject: str
-    issuer: str
-    names: tuple[str, ...]
-    not_before: datetime.datetime
-    not_after: datetime.datetime
-
-    @classmethod
-    def read(cls, der: bytes) -> "ServerCertificate | None":
-        """The certificate, if it can be read."""
-        try:
-            certificate = x509.load_der_x509_certificate(der)
-            return cls(
-                certificate.subject.rfc4514_string(),
-                certificate.issuer.rfc4514_string(),
-                _names(certificate),
-                certificate.not_valid_before_utc,
-                certificate.not_valid_after_utc,
-            )
-        except ValueError:
-            return None
-
-
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
-        return ()
-    return tuple(str(name.value) for name in found if isinstance(name, x509.DNSName | x509.IPAddress))
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +225,11 @@ _TABLE: Final[tuple[_Row, ...]] = (
         lambda seen: f"TLS, then {_ending(seen.tls)}",
     ),
     _Row(
+        lambda seen: seen.ended(End.MALFORMED),
+        Verdict.UNCLEAR,
+        lambda seen: "it speaks HTTP that cannot be read",
+    ),
+    _Row(
         lambda seen: seen.ended(End.GARBAGE),
         Verdict.NOT_DOCKER,
         lambda seen: "what it says is neither HTTP nor TLS",
@@ -357,6 +327,8 @@ def _findings(judged: PortJudgement, unverified: str, now: datetime.datetime) ->
         yield first
     if judged.verdict is Verdict.NOT_DOCKER:
         return
+    if judged.certificate and expires_soon(judged.certificate.not_after, now):
+        yield expiring(f"The certificate of {subject}", subject, judged.certificate.not_after)
     if judged.expected_authority is False:
         message = f"{subject} is not the expected server: {judged.bundle_evidence}."
         yield Finding("unexpected-authority", Severity.HIGH, subject, message)

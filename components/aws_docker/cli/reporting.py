@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +15,7 @@ from aws_docker import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_docker.audit.accepting import Acceptance
     from aws_docker.audit.findings import Report
     from aws_docker.audit.host_status import HostStatus
 
@@ -89,13 +91,36 @@ def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
     ]
 
 
-def finish(report: "Report", as_json: bool, sarif: Path | None) -> None:
-    """Print the report, write SARIF where it is wanted, and end with the report's status."""
+def read(accepted: Path | None) -> "list[Acceptance] | None":
+    """The acceptances of a file, before anything else is done: with a bad one, nothing is."""
+    from aws_docker.audit.accepting import read_accepted
+
+    return None if accepted is None else read_accepted(accepted)
+
+
+def finish(
+    report: "Report",
+    as_json: bool,
+    sarif: Path | None,
+    html: Path | None = None,
+    acceptances: "list[Acceptance] | None" = None,
+) -> None:
+    """Print the report, write SARIF and a page where they are wanted, and end with the report's status.
+
+    With acceptances, what they accept does not count.
+    """
     from rich.console import Console
 
+    from aws_docker.audit.accepting import accept
     from aws_docker.audit.report import show, to_json
     from aws_docker.audit.sarif import to_sarif
 
+    if acceptances is not None:
+        report = accept(report, acceptances)
+    if html is not None:
+        from aws_docker.audit.html import to_html
+
+        html.write_text(to_html(report, __version__, datetime.now(UTC)), encoding="utf-8")
     if sarif == Path("-"):
         if as_json:
             raise typer.BadParameter("--json and --sarif - both want standard output")

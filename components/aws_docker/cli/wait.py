@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aws_docker.audit.host_status import Expected, HostStatus
 
 PAUSE = 5.0
+pause = time.sleep
 _TELL_EVERY = 30
 
 
@@ -83,7 +84,7 @@ def _until(look: "Callable[[], list[HostStatus]]", seconds: float) -> "list[Host
             if waited + PAUSE > seconds:
                 return statuses
             tell(waited, [each for each in statuses if each.standing is not Standing.READY])
-            time.sleep(PAUSE)
+            pause(PAUSE)
 
 
 class _Wire:

@@ -19,6 +19,7 @@ def details(report: AuditReport) -> dict[str, Any]:
     return {
         "trusted": list(report.trusted.cidrs()),
         "scope": [{"account": account, "region": region} for account, region in report.scope],
+        "skipped": [{"account": account, "region": region} for account, region in report.skipped],
         "interfaces": [_interface(each) for each in report.exposures],
     }
 
@@ -47,6 +48,9 @@ def tables(report: AuditReport) -> Iterable[Table | str]:
         yield table("By AWS's configuration", headings, rows)
     interfaces, regions = _count(report.exposures, "interface"), _count(report.scope, "region")
     yield f"{interfaces} of instances in {regions}; nobody reaches {quiet:,} of them"
+    if report.skipped:
+        names = ", ".join(dict.fromkeys(region for _, region in report.skipped))
+        yield f"skipped, as --skip-region names them: {names}"
 
 
 def _who(port: PortExposure, own: AddressSet) -> str:

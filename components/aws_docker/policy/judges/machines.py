@@ -50,13 +50,24 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
                 if not found.listener.safe:
                     place = _place(document) + (f", {found.where}" if document.has_lines else "")
                     yield listener_finding(place, found.listener)
-            for sentence in judged.unread:
-                yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
-            yield from doubtful(document.elsewhere, ", which cannot be read here")
+            yield from _unread(document, judged)
         yield from _unknown(machine, "it may make dockerd listen without asking for client certificates")
     yield from doubtful(
-        facts.unread_machines, ", so dockerd may listen without asking for client certificates"
+        [*facts.unread_machines, *facts.unread_documents],
+        ", so dockerd may listen without asking for client certificates",
     )
+
+
+def _unread(document: UserData, judged: BootJudgement) -> Iterator[Finding]:
+    """What of a document could not be read: where it has nothing to do with Docker, in one sentence."""
+    for sentence in judged.unread:
+        yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+    unrelated = list(map(str, document.elsewhere))
+    if judged.runs_docker:
+        yield from (Finding(Certainty.UNREADABLE, f"{_place(document)}: {each}") for each in unrelated)
+    elif unrelated:
+        more = f" (and {len(unrelated) - 1} more)" if len(unrelated) > 1 else ""
+        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unrelated[0]}{more}")
 
 
 def secret_findings(facts: Facts) -> Iterator[Finding]:
@@ -76,7 +87,7 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                     Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
                 )
         yield from _unknown(machine, "it may hold a private key", of_commands=False)
-    yield from doubtful(facts.unread_machines, ", so it may hold a private key")
+    yield from doubtful([*facts.unread_machines, *facts.unread_documents], ", so it may hold a private key")
 
 
 def metadata_findings(facts: Facts) -> Iterator[Finding]:
