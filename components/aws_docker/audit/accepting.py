@@ -5,6 +5,7 @@ again. What could not be checked can't be accepted. Judges no finding.
 """
 
 import datetime
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -3,6 +3,7 @@
 cloud-init's modules (write_files, runcmd, bootcmd, packages, snap), CoreOS's units, and Ignition's files and units.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -37,6 +38,11 @@ def cloud_config(reading: Reading, tree: yamltree.Tree, label: str) -> None:
     coreos = config.get("coreos")
     if isinstance(coreos, Mapping):
         _units(reading, cast(Mapping[str, Any], coreos).get("units"), prefix + "coreos unit")
+    rancher = config.get("rancher")
+    if isinstance(rancher, Mapping):
+        text = json.dumps({"rancher": rancher}, default=str, ensure_ascii=False)
+        path = "/var/lib/rancher/conf/cloud-config.d/user_config.yml"
+        reading.steps.append((Phase.FILES, WriteFile(path, text, False, prefix + "rancher")))
     for key in ("ansible", "chef", "puppet", "salt_minion"):
         if config.get(key):
             reading.unread.append(f"{prefix}{key}: what it sets up is not in the user-data")

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from ...boot import BootJudgement, judge
-from ...boot.formats.documents import read
 from ...core.dockerd import Access, Listener
 from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
@@ -19,15 +18,6 @@ from ..reading.values import About
 def judgement(text: str) -> BootJudgement:
     """What a start-up document does. Remembered, since several policies ask about one document."""
     return judge(text)
-
-
-@lru_cache(maxsize=64)
-def undecoded(text: str) -> tuple[str, ...]:
-    """What of a start-up document could not be decoded, and so not searched for keys."""
-    try:
-        return tuple(read(text).unread)
-    except RecursionError:
-        return ("the user-data is nested too deeply to read",)
 
 
 def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
@@ -82,7 +72,7 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                     f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
                     "instead"
                 )
-            for sentence in undecoded(document.text or ""):
+            for sentence in judged.undecoded:
                 yield Finding(
                     Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
                 )
