@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -21,6 +22,7 @@ from lab.engine import warm
 from lab.processes import die_with_lab
 
 REGION = "eu-central-1"
+_SERVER = Path(__file__).with_name("aws_server.py")
 
 # The public parameters by which publishers name their newest image. Moto allows nobody to write below /aws.
 IMAGE_PARAMETERS = {
@@ -56,7 +58,7 @@ class Cloud:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._server = subprocess.Popen(
-            [*warm.START, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [*warm.START, str(_SERVER), "-H", "127.0.0.1", "-p", str(port)],
             env={**os.environ, **warm.environment(), "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
