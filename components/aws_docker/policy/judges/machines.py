@@ -6,7 +6,6 @@ A document may hold secrets, so findings name the place in it, the port and a di
 import hashlib
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 from ...boot import BootJudgement, judge
