@@ -25,8 +25,8 @@ import yaml
 
 from aws_docker.core.addresses import AddressSet
 from aws_docker.core.networks import Rule, admits
-from aws_docker.policy.findings import NOBODY
-from aws_docker.policy.judging import network_findings
+from aws_docker.policy.configuration import NOBODY
+from aws_docker.policy.judges.sources import network_findings
 from aws_docker.policy.reading.table import read
 from benchmarks.figures import Figure
 from lab.engine.cloud import Cloud

@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from aws_docker.audit.probing import ProbeReport, probe
+from aws_docker.audit.probing import probe
+from aws_docker.audit.results import ProbeReport
 from aws_docker.audit.verdicts import Verdict
 from benchmarks.figures import Figure
 from lab.hosts import network
@@ -145,7 +146,7 @@ def _tls_servers(namespace: str, addresses: str) -> Iterator[None]:
     """Mutual TLS on 2376 of a few loopback addresses, in a process of its own."""
     program = (
         "import ipaddress, selectors, socket, ssl, tempfile\n"
-        "from lab import certs\n"
+        "from lab.hosts import certs\n"
         "ca = certs.authority('ca'); leaf = certs.leaf(ca, [certs.SERVER], ['127.0.0.1'])\n"
         "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
         "file = tempfile.NamedTemporaryFile('w'); file.write(leaf.pem + leaf.key_pem); file.flush()\n"

@@ -2,3 +2,7 @@
 
 For demonstrations and tests; nothing of it is in the package.
 """
+
+from lab import guard
+
+guard.install()

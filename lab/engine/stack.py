@@ -5,6 +5,7 @@ The program is the one that users run: only the settings around it differ (plugi
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,14 @@ from typing import Any
 
 import yaml
 
-from lab import folders
+from lab import folders, guard
 from lab.engine import toolchain
 from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
 
 _PLUGINS = Path(__file__).parent / "plugins"
+# wait_until_ready in a program, in YAML, or in a configuration.
+_CONNECTS = re.compile(r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true", re.IGNORECASE)
 _SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
 
 
@@ -43,7 +46,11 @@ class Result:
 
 
 class Stack:
-    """One stack of one program, in a folder of its own, until closed."""
+    """One stack of one program, in a folder of its own, until closed.
+
+    With `namespace` (and a Relay to the cloud there), the engine and all that it starts run in that network namespace:
+    what a program asks of a stack's endpoint then reaches a booted host, and nobody else.
+    """
 
     def __init__(
         self,
@@ -56,19 +63,17 @@ class Stack:
         folder: Path | None = None,
         plugins: Mapping[str, Path] | None = None,
         backend: Path | None = None,
+        namespace: str | None = None,
     ) -> None:
         self.name = name
         self.project = project
+        self._program = program
         self._made = folder is None
         self.folder = folder or folders.make("stack")
         # Stacks that refer to one another share a backend.
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
-        settings: dict[str, Any] = {
-            "name": project,
-            "runtime": toolchain.python_runtime(),
-            "main": str(program),
-        }
+        settings = {"name": project, **self._program_settings()}
         providers = {
             each: toolchain.runnable_plugin(path, self.folder) for each, path in (plugins or {}).items()
         }
@@ -106,8 +111,24 @@ class Stack:
             # Whom the engine kills cannot take its files away.
             "TMPDIR": str(self.folder),
         }
+        self._within = guard.command_in(namespace, []) if namespace else []
         self.configure(config or {})
         self.cli("stack", "init", name).check()
+
+    def _program_settings(self) -> dict[str, Any]:
+        """What the project says of its program: where it is, or, of one in YAML, the program itself."""
+        own = self._program / "Pulumi.yaml"
+        written: dict[str, Any] = yaml.safe_load(own.read_text()) if own.exists() else {}
+        if written.get("runtime") != "yaml":
+            return {"runtime": toolchain.python_runtime(), "main": str(self._program)}
+        parts = {
+            each: written[each] for each in ("runtime", "config", "resources", "outputs") if each in written
+        }
+        packages = {
+            name: str(toolchain.runnable_plugin((self._program / place).resolve(), self.folder))
+            for name, place in written.get("packages", {}).items()
+        }
+        return {**parts, "packages": packages}
 
     def __enter__(self) -> "Stack":
         return self
@@ -126,7 +147,18 @@ class Stack:
         kept = yaml.safe_load(path.read_text()) if path.exists() else {}
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
+    def advance(self, days: int) -> None:
+        """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime)."""
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        self._environment.pop("LAB_WARM", None)  # the forks' parent has a clock already
+        self._environment |= {
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"+{days}d",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # what waits would wait as long
+        }
+
     def up(self, *arguments: str) -> Result:
+        self._refuse_outside()
         return self._operate("up", "--yes", "--skip-preview", *arguments)
 
     def preview(self, *arguments: str) -> Result:
@@ -186,6 +218,16 @@ class Stack:
     def resources(self) -> list[dict[str, Any]]:
         return self.export()["deployment"].get("resources", [])
 
+    def _refuse_outside(self) -> None:
+        """A program that connects to its host would connect to an address that the cloud chose, which beside the lab
+        may be somebody's."""
+        texts = [path.read_text() for path in (*self._program.glob("*.py"), *self._program.glob("*.yaml"))]
+        texts.append((self.folder / f"Pulumi.{self.name}.yaml").read_text())
+        if not self._within and any(_CONNECTS.search(text) for text in texts):
+            raise guard.OutsideTheLab(
+                "this program connects to its host: run it in a namespace of the lab's network"
+            )
+
     def _operate(self, *arguments: str) -> Result:
         log = self.folder / "events"
         log.unlink(missing_ok=True)
@@ -211,4 +253,4 @@ class Stack:
 
     def _command(self, *arguments: str) -> Sequence[str]:
         stack = [] if arguments[:2] == ("stack", "init") else ["--stack", self.name]
-        return ["pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]
+        return [*self._within, "pulumi", *arguments, *stack, "--non-interactive", "--color", "never"]

@@ -6,6 +6,7 @@ longer to load than to do its work.
 
 import atexit
 import contextlib
+import ctypes
 import functools
 import gc
 import importlib
@@ -31,13 +32,13 @@ from lab import folders
 
 _ROOT = Path(__file__).parent.parent.parent
 _LOADED = (
-    "aws_docker",
+    "aws_docker.host.component",
     "pulumi.automation._server",
     "pulumi.policy",
     "pulumi.provider.experimental.server",
     "pulumi_policy",
     "moto.server",
-    *(f"moto.{service}.responses" for service in ("ec2", "iam", "ssm", "sts", "kms")),
+    *(f"moto.{service}.responses" for service in ("ec2", "ecs", "iam", "ssm", "sts", "kms")),
     "lab.engine.providers.tls",
     "lab.engine.providers.preview",
     *(
@@ -143,7 +144,7 @@ def _become(asker: socket.socket) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     asker.setblocking(True)
-    head, streams, _, _ = socket.recv_fds(asker, 4, 3)
+    head, (*streams, network), _, _ = socket.recv_fds(asker, 4, 4)
     request = b""
     while len(request) < int.from_bytes(head, "big"):
         request += asker.recv(1 << 20)
@@ -151,6 +152,7 @@ def _become(asker: socket.socket) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
+    _enter_network(network)
     os.environ.clear()
     os.environ.update(wanted["environment"])
     os.chdir(wanted["cwd"])
@@ -163,6 +165,15 @@ def _become(asker: socket.socket) -> None:
     threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     gc.enable()
     os._exit(_run(wanted["argv"]))
+
+
+def _enter_network(of_the_asker: int) -> None:
+    """Stand in the asker's network namespace, which may be a client's of the lab."""
+    if sys.platform == "linux" and os.fstat(of_the_asker).st_ino != Path("/proc/self/ns/net").stat().st_ino:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.setns(of_the_asker, 0):
+            raise OSError(ctypes.get_errno(), "setns")
+    os.close(of_the_asker)
 
 
 def _end_with(asker: socket.socket) -> None:

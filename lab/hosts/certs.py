@@ -40,7 +40,7 @@ class Certificate:
 
 
 def authority(name: str) -> Certificate:
-    return _make(name, None, ca=True, usages=[], addresses=[], starts=-1, days=3650)
+    return _make(name, None, ca=True, usages=[], names=[], starts=-1, days=3650)
 
 
 def leaf(
@@ -48,12 +48,20 @@ def leaf(
     usages: list[x509.ObjectIdentifier],
     addresses: list[str] | None = None,
     *,
+    names: list[str] | None = None,
     starts: float = -0.01,
     days: float = 365,
     name: str = "leaf",
 ) -> Certificate:
-    """A certificate of `issuer` that starts `starts` days from now and is valid for `days`."""
-    return _make(name, issuer, ca=False, usages=usages, addresses=addresses or [], starts=starts, days=days)
+    """A certificate of `issuer` that starts `starts` days from now and is valid for `days`.
+
+    With `addresses` it is for localhost, too, as a host's is; `names` are others.
+    """
+    alternatives: list[x509.GeneralName] = [x509.DNSName(each) for each in names or []]
+    if addresses:
+        alternatives += [x509.IPAddress(ipaddress.ip_address(each)) for each in addresses]
+        alternatives.append(x509.DNSName("localhost"))
+    return _make(name, issuer, ca=False, usages=usages, names=alternatives, starts=starts, days=days)
 
 
 def _make(
@@ -62,7 +70,7 @@ def _make(
     *,
     ca: bool,
     usages: list[x509.ObjectIdentifier],
-    addresses: list[str],
+    names: list[x509.GeneralName],
     starts: float,
     days: float,
 ) -> Certificate:
@@ -88,11 +96,8 @@ def _make(
         )
     if usages:
         builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-    if addresses:
-        names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
-        builder = builder.add_extension(
-            x509.SubjectAlternativeName([*names, x509.DNSName("localhost")]), critical=False
-        )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return Certificate(builder.sign((issuer.key if issuer else key), hashes.SHA256()), key)
 
 

@@ -1,8 +1,8 @@
-"""The image that hosts boot from: a Debian 12 root like the stock cloud image, and the packages it may install.
+"""The images that hosts boot from: a root like the stock cloud image of each system, and the packages it may install.
 
-It is made once, from Debian's own packages, and kept under the user's cache folder by what it was made from. It holds
-systemd and cloud-init with the Ec2 datasource, and neither Docker nor nftables: installing them is user-data's work.
-A layer on top is what an AMI of one's own with Docker in it has more.
+Each is made once, from Debian's own packages, and kept under the user's cache folder by what it was made from. It
+holds systemd and cloud-init with the Ec2 datasource, and neither Docker nor nftables: installing them is user-data's
+work. A layer on top is what an AMI of one's own with Docker in it has more.
 """
 
 import contextlib
@@ -19,9 +19,28 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
-RELEASE = "bookworm"
-SYSTEM = "debian-12"
-"""What the component calls it."""
+
+@dataclass(frozen=True)
+class System:
+    """What an operating system's image is made of."""
+
+    name: str
+    """What the component calls it."""
+    release: str
+    offered: tuple[str, ...]
+    """Packages that the lab's mirror has, besides what all systems are offered."""
+
+
+SYSTEMS = {
+    each.name: each
+    for each in (
+        System("debian-13", "trixie", ("docker-cli",)),
+        System("debian-12", "bookworm", ()),
+    )
+}
+MAIN, OLD = os.environ.get("LAB_SYSTEM", "debian-13"), "debian-12"
+"""The system of the demo and of most tests, and the one for what an older engine (20.10) does otherwise."""
+
 MIRROR_NAME = "packages.lab.internal"
 TOOLS = {
     "debootstrap": "debootstrap",
@@ -39,6 +58,9 @@ _BASE = "systemd,systemd-sysv,dbus,udev,kmod,procps,iproute2,iputils-ping,python
 _INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
 _OFFERED = ["docker.io", "nftables", "iptables", "ufw", "busybox-static"]
 
+# What is worth repacking, in bytes.
+_LARGE = 2_000_000
+
 # Seconds since its last use: another checkout may use another image.
 _KEPT = 30 * 24 * 3600
 
@@ -47,6 +69,8 @@ _CLOUD_CONFIG = """\
 datasource_list: [Ec2]
 datasource: {Ec2: {strict_id: false}}
 network: {config: disabled}
+# A container has no udev: from 25.1 on cloud-init would report an error where it tells udev of hotplugged interfaces.
+updates: {network: {when: [boot-new-instance]}}
 # Nobody logs in by SSH, and there are no locales to choose from.
 ssh_genkeytypes: []
 locale: false
@@ -62,7 +86,7 @@ class Image:
     packages: Path
     busybox: Path
     docker_cli: Path
-    system: str = SYSTEM
+    system: str
 
 
 def cache() -> Path:
@@ -76,24 +100,26 @@ def missing_tools() -> list[str]:
     return sorted({package for tool, package in TOOLS.items() if shutil.which(tool, path=path) is None})
 
 
-def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
-    """The image, made if it is not in the cache yet (two minutes)."""
+def ensure(system: str = MAIN, say: Callable[[str], None] = lambda _: None) -> Image:
+    """The image of a system, made if it is not in the cache yet (two minutes)."""
+    if system not in SYSTEMS:
+        raise ValueError(f"the lab cannot boot {system!r}; LAB_SYSTEM may be {' or '.join(SYSTEMS)}")
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
-    place = cache() / f"image-{key}"
+    place = cache() / f"image-{system}-{key}"
     cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "image.lock").open("w") as lock:
+    with (cache() / f"image-{system}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of several processes, one makes it
         if not place.exists():
-            building = cache() / f"image-{key}.new"
+            building = place.with_suffix(".new")
             shutil.rmtree(building, ignore_errors=True)
             building.mkdir()
             try:
-                _build(building, say)
+                _build(SYSTEMS[system], building, lambda text: say(f"making the image of {system}: {text}"))
                 building.rename(place)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
         os.utime(place)
-        for other in cache().glob("image-*"):
+        for other in cache().glob("image-*-*"):
             if other.stat().st_mtime < time.time() - _KEPT:
                 shutil.rmtree(other)
     return Image(
@@ -102,42 +128,49 @@ def ensure(say: Callable[[str], None] = lambda _: None) -> Image:
         place / "packages",
         place / "busybox.tar",
         place / "docker-cli" / "usr/bin/docker",
+        system,
     )
 
 
-def _build(place: Path, say: Callable[[str], None]) -> None:
+def _build(system: System, place: Path, say: Callable[[str], None]) -> None:
     root, packages = place / "root", place / "packages"
     packages.mkdir()
-    say("making the host image: Debian's base system")
-    _run(["debootstrap", "--variant=minbase", f"--include={_BASE}", RELEASE, str(root)])
+    say("Debian's base system")
+    _run(["debootstrap", "--variant=minbase", f"--include={_BASE}", system.release, str(root)])
 
-    say("making the host image: cloud-init")
+    say("cloud-init")
     with _nothing_starts(root):
         _chroot(root, "apt-get", "update")
         _apt_install(root, *_INSTALLED)
 
-    say("making the host image: the packages that user-data installs")
+    say("the packages that user-data installs")
     _chroot(root, "apt-get", "clean")
-    _apt_install(root, "--download-only", *_OFFERED)
+    _apt_install(root, "--download-only", *_OFFERED, *system.offered)
     for package in (root / "var/cache/apt/archives").glob("*.deb"):
         package.rename(packages / package.name)
     for package in packages.glob("*.deb"):
-        if package.stat().st_size > 10_000_000:
+        if package.stat().st_size > _LARGE:
             _repack(package)
     with (packages / "Packages").open("wb") as index:
         subprocess.run(["apt-ftparchive", "packages", "."], cwd=packages, check=True, stdout=index)
     _configure(root)
-    _install_docker(place)
+    _install_docker(system, place)
 
-    unpacked = place / "busybox"
-    _run(["dpkg-deb", "-x", str(next(packages.glob("busybox-static_*.deb"))), str(unpacked)])
+    _unpack(packages, "busybox-static", place / "busybox")
+    (busybox,) = (place / "busybox").glob("**/bin/busybox")
     with tarfile.open(place / "busybox.tar", "w") as tar:
-        tar.add(unpacked / "bin/busybox", "bin/busybox")
+        tar.add(busybox, "bin/busybox")
         for name in ("sh", "sleep", "wget", "nc", "echo", "ping", "ip"):
             link = tarfile.TarInfo(f"bin/{name}")
             link.type, link.linkname = tarfile.SYMTYPE, "busybox"
             tar.addfile(link)
-    _run(["dpkg-deb", "-x", str(next(packages.glob("docker.io_*.deb"))), str(place / "docker-cli")])
+    client = "docker-cli" if "docker-cli" in system.offered else "docker.io"
+    _unpack(packages, client, place / "docker-cli")
+
+
+def _unpack(packages: Path, package: str, folder: Path) -> None:
+    (file,) = packages.glob(f"{package}_*.deb")
+    _run(["dpkg-deb", "-x", str(file), str(folder)])
 
 
 def _chroot(root: Path, *argv: str) -> None:
@@ -167,7 +200,7 @@ def _mounted(place: Path, *arguments: str) -> Generator[None]:
         _run(["umount", str(place)])
 
 
-def _install_docker(place: Path) -> None:
+def _install_docker(system: System, place: Path) -> None:
     """The layer of an image that has Docker, enabled, as its package leaves it."""
     work, root = place / "work", place / "whole"
     for folder in (place / "with-docker", work, root):
@@ -182,7 +215,7 @@ def _install_docker(place: Path) -> None:
     ):
         source.write_text("deb [trusted=yes] file:/mnt ./\n")
         _chroot(root, "apt-get", *chosen, "update")
-        _apt_install(root, *chosen, "docker.io", "nftables")
+        _apt_install(root, *chosen, "docker.io", "nftables", *system.offered)
         source.unlink()
     shutil.rmtree(work)
     root.rmdir()
@@ -210,8 +243,10 @@ def _configure(root: Path) -> None:
     datasource.write_text(text.replace("/sys/hypervisor/uuid", "/etc/hypervisor-uuid"))
     # Packages are installed at each first boot, and these disks are thrown away.
     (root / "etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")
-    # The lab gives the interface its address before the machine boots, and has no DHCP server.
-    (root / "usr/sbin/dhclient").unlink()
+    # The lab gives the interface its address before the machine boots, and has no DHCP server: cloud-init would ask
+    # for one with whichever of these clients it finds, and wait.
+    for client in ("dhclient", "dhcpcd"):
+        (root / "usr/sbin" / client).unlink(missing_ok=True)
     # The cloud image enables the datasource without asking the firmware, which a container does not have.
     (root / "etc/cloud/ds-identify.cfg").write_text("policy: enabled\n")
     (root / "etc/machine-id").write_text("")
@@ -234,4 +269,5 @@ def _run(argv: list[str]) -> None:
 if __name__ == "__main__":
     if absent := missing_tools():
         sys.exit(f"the host image needs: apt-get install {' '.join(absent)}")
-    ensure(lambda message: print(message, flush=True))
+    for wanted in sys.argv[1:] or [MAIN]:
+        ensure(wanted, lambda message: print(message, flush=True))

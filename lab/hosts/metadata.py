@@ -24,12 +24,8 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from lab.hosts import network
+from lab.hosts import certs, network
 
 _LATEST = "/latest/"
 _API_VERSIONS = ("latest", "2009-04-04", "2016-09-02", "2018-09-24", "2021-03-23")
@@ -50,7 +46,11 @@ class Surroundings:
         """What Parameter Store answers with instead, if set."""
         self.tokens: dict[str, float] = {}
         self._issued: dict[str, tuple[str, str, str]] = {}
-        self.ca_pem, self._context = _authority(f"ssm.{cloud.region}.amazonaws.com")
+        authority = certs.authority("lab.internal")
+        self.ca_pem = authority.pem
+        """What the host trusts Parameter Store's endpoint by."""
+        endpoint = certs.leaf(authority, [certs.SERVER], names=[f"ssm.{cloud.region}.amazonaws.com"])
+        self._context = _server_context(endpoint)
         self.address = address
         self._servers: list[ThreadingHTTPServer] = []
         self._serve(network.listen_in(namespace, network.METADATA_IPV4, 80), _metadata(self))
@@ -327,34 +327,10 @@ def _mirror(around: Surroundings) -> type[BaseHTTPRequestHandler]:
     return Mirror
 
 
-def _authority(host: str) -> tuple[str, ssl.SSLContext]:
-    """A CA for the host's trust store, and a server context with a certificate for `host`."""
-
-    def sign(
-        subject: str, key: ec.EllipticCurvePrivateKey, issuer: str, issuer_key: Any, ca: bool
-    ) -> x509.Certificate:
-        now = datetime.datetime.now(datetime.UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(subject)]), critical=False)
-        )
-        return builder.sign(issuer_key, hashes.SHA256())
-
-    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca = sign("lab.internal", ca_key, "lab.internal", ca_key, True)
-    certificate = sign(host, key, "lab.internal", ca_key, False)
-    pem = serialization.Encoding.PEM
+def _server_context(server: certs.Certificate) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    chain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(certificate.public_bytes(pem) + chain)
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write(server.pem + server.key_pem)
         file.flush()
         context.load_cert_chain(file.name)
-    return ca.public_bytes(pem).decode(), context
+    return context

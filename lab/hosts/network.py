@@ -1,26 +1,27 @@
 """The lab's wires: namespaces for a router, clients inside and outside the trusted networks, and each booted host.
 
 Nothing here touches a network that the lab did not make. Every namespace carries the lab's prefix and is removed at
-the end; what a killed run left behind is removed by the next one.
+the end; what a killed run left behind is removed by the next one. `run_in` and `within` are the one way in which
+clients of a host are run: they know no other namespaces, and guard.py refuses clients that go without them.
 """
 
+import contextlib
 import ctypes
 import ipaddress
 import os
 import socket
+import socketserver
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 from lab import folders
+from lab.guard import NAMESPACES, PREFIX, check, command_in
 
-PREFIX = "dockerhost-lab"
 METADATA_IPV4 = "169.254.169.254"
 METADATA_IPV6 = "fd00:ec2::254"
 
-_NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
 _Result = TypeVar("_Result")
 
@@ -33,9 +34,16 @@ def ip(*argv: str, namespace: str | None = None) -> None:
 
 
 def run_in(namespace: str, argv: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command in a namespace, as a process of that host would."""
-    command = ["ip", "netns", "exec", namespace, *argv]
-    return subprocess.run(command, capture_output=True, text=True, **options)
+    """Run a command in one of the lab's namespaces, as a process of that host would."""
+    return subprocess.run(command_in(namespace, argv), capture_output=True, text=True, **options)
+
+
+def enter(namespace: str) -> None:
+    """Have this thread's sockets belong to one of the lab's namespaces from now on."""
+    check(namespace)
+    with (NAMESPACES / namespace).open() as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"setns {namespace}")
 
 
 def within(namespace: str, function: Callable[[], _Result]) -> _Result:
@@ -43,16 +51,14 @@ def within(namespace: str, function: Callable[[], _Result]) -> _Result:
     results: list[_Result] = []
     errors: list[BaseException] = []
 
-    def enter() -> None:
+    def call() -> None:
         try:
-            with (_NAMESPACES / namespace).open() as file:
-                if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
-                    raise OSError(ctypes.get_errno(), f"setns {namespace}")
+            enter(namespace)
             results.append(function())
         except BaseException as error:
             errors.append(error)
 
-    thread = threading.Thread(target=enter)
+    thread = threading.Thread(target=call)
     thread.start()
     thread.join()
     if errors:
@@ -61,7 +67,7 @@ def within(namespace: str, function: Callable[[], _Result]) -> _Result:
 
 
 def _ours() -> list[str]:
-    return sorted(p.name for p in _NAMESPACES.glob(f"{PREFIX}-*")) if _NAMESPACES.exists() else []
+    return sorted(p.name for p in NAMESPACES.glob(f"{PREFIX}-*")) if NAMESPACES.exists() else []
 
 
 def clean(everything: bool = False) -> list[str]:
@@ -178,3 +184,39 @@ def listen_in(namespace: str, address: str, port: int) -> socket.socket:
         return server
 
     return within(namespace, make)
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """Brings a server on this machine's loopback to the loopback of a namespace, on the same port, until closed."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, namespace: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _PassOn, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listen_in(namespace, "127.0.0.1", port)
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.1,))
+        self._thread.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.shutdown()
+        self._thread.join()
+        super().__exit__(*error)
+
+
+class _PassOn(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with socket.create_connection(self.server.server_address) as outside:
+            back = threading.Thread(target=_pass_on, args=(outside, self.request), daemon=True)
+            back.start()
+            _pass_on(self.request, outside)
+            back.join()
+
+
+def _pass_on(source: socket.socket, sink: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)

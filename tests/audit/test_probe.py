@@ -10,20 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from aws_docker.audit.findings import Exit, Rank
-from aws_docker.audit.probing import ProbeReport, probe
+from aws_docker.audit.conversations import Conversation, End, PortFacts, State, next_question
+from aws_docker.audit.findings import Exit
+from aws_docker.audit.probing import probe
+from aws_docker.audit.results import ProbeReport
+from aws_docker.audit.speaking import ProbeSettings, hung_up
 from aws_docker.audit.targets import Endpoint
-from aws_docker.audit.verdicts import (
-    Conversation,
-    End,
-    PortFacts,
-    PortJudgement,
-    State,
-    Verdict,
-    judge_port,
-    next_question,
-)
-from aws_docker.audit.wire import Settings, hung_up
+from aws_docker.audit.verdicts import PortJudgement, Verdict, judge_port
+from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.hosts import certs
 
@@ -31,7 +25,7 @@ from . import servers
 from .conftest import Authorities, write_bundle
 from .servers import Server, context
 
-QUICK = Settings(answer_timeout=1.0)
+QUICK = ProbeSettings(answer_timeout=1.0)
 
 
 def only(report: ProbeReport) -> PortJudgement:
@@ -44,14 +38,14 @@ def seen(server: Server, bundle: Path | None = None, authority: str | None = Non
         return only(probe([server.target], bundle, authority=authority, settings=QUICK))
 
 
-def kinds(port: PortJudgement) -> list[tuple[str, Rank]]:
-    return [(finding.kind, finding.rank) for finding in port.findings]
+def kinds(port: PortJudgement) -> list[tuple[str, Severity]]:
+    return [(finding.kind, finding.severity) for finding in port.findings]
 
 
 def test_in_clear_text() -> None:
     port = seen(Server(servers.docker))
     assert port.verdict is Verdict.API_IN_CLEAR_TEXT
-    assert kinds(port) == [("api-in-clear-text", Rank.CRITICAL)]
+    assert kinds(port) == [("api-in-clear-text", Severity.CRITICAL)]
     assert (port.engine, port.api_version, port.min_api_version) == ("29.7.2", "1.55", "1.40")
 
 
@@ -63,22 +57,22 @@ def test_an_answer_in_chunks() -> None:
 def test_tls_without_a_client_certificate(authorities: Authorities) -> None:
     port = seen(Server(servers.docker, context(authorities.server)))
     assert port.verdict is Verdict.API_WITHOUT_CLIENT_CERTIFICATE
-    assert "asked for no client certificate" in port.told
-    assert kinds(port) == [("api-without-client-certificate", Rank.CRITICAL)]
+    assert "asked for no client certificate" in port.evidence
+    assert kinds(port) == [("api-without-client-certificate", Severity.CRITICAL)]
     assert port.engine == "29.7.2"
 
 
 def test_an_optional_client_certificate(authorities: Authorities) -> None:
     port = seen(Server(servers.docker, context(authorities.server, authorities.client_ca, optional=True)))
     assert port.verdict is Verdict.API_WITHOUT_CLIENT_CERTIFICATE
-    assert "asked for a client certificate and served without one" in port.told
+    assert "asked for a client certificate and served without one" in port.evidence
 
 
 def test_mutual_tls(authorities: Authorities, bundle: Path) -> None:
     server = Server(servers.docker, context(authorities.server, authorities.client_ca))
     port = seen(server, bundle)
     assert port.verdict is Verdict.MUTUAL_TLS
-    assert port.told == "TLS 1.3: after the handshake came the alert certificate_required"
+    assert port.evidence == "TLS 1.3: after the handshake came the alert certificate_required"
     assert (port.tls_version, port.expected_authority, port.bundle_works) == ("TLSv1.3", True, True)
     assert (port.engine, port.api_version) == ("29.7.2", "1.55")
     assert port.certificate is not None
@@ -91,7 +85,7 @@ def test_mutual_tls_of_tls_1_2(authorities: Authorities, bundle: Path) -> None:
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     port = seen(Server(servers.docker, old), bundle)
     assert port.verdict is Verdict.MUTUAL_TLS
-    assert "asked for a client certificate, and refused" in port.told
+    assert "asked for a client certificate, and refused" in port.evidence
     assert (port.tls_version, port.bundle_works) == ("TLSv1.2", True)
 
 
@@ -105,7 +99,7 @@ def test_a_refusal_by_http(authorities: Authorities) -> None:
 def test_a_connection_closed_after_the_handshake_is_refused_and_never_open(authorities: Authorities) -> None:
     port = seen(Server(servers.closing, context(authorities.server)))
     assert port.verdict is Verdict.REFUSED
-    assert "after the handshake the server closed the connection" in port.told
+    assert "after the handshake the server closed the connection" in port.evidence
 
 
 def test_an_expired_certificate(authorities: Authorities, bundle: Path) -> None:
@@ -114,13 +108,31 @@ def test_an_expired_certificate(authorities: Authorities, bundle: Path) -> None:
     assert port.verdict is Verdict.MUTUAL_TLS
     # An expired certificate is of its CA all the same.
     assert (port.expected_authority, port.bundle_works) == (True, False)
-    assert kinds(port) == [("certificate-expired", Rank.MEDIUM)]
+    assert kinds(port) == [("certificate-expired", Severity.MEDIUM)]
 
 
 def test_a_certificate_of_the_future(authorities: Authorities) -> None:
     early = authorities.server_with(starts=1)
     port = seen(Server(servers.docker, context(early, authorities.client_ca)))
-    assert kinds(port) == [("certificate-expired", Rank.MEDIUM)]
+    assert kinds(port) == [("certificate-expired", Severity.MEDIUM)]
+
+
+def test_a_certificate_that_is_about_to_expire(authorities: Authorities, bundle: Path) -> None:
+    for days, found in ((59, [("certificate-expiring", Severity.LOW)]), (61, [])):
+        server = Server(servers.docker, context(authorities.server_with(days=days), authorities.client_ca))
+        port = seen(server, bundle)
+        assert (port.verdict, port.bundle_works) == (Verdict.MUTUAL_TLS, True)
+        assert kinds(port) == found
+
+
+def test_a_bundle_that_is_refused_is_found_beside_a_certificate_that_soon_expires(
+    authorities: Authorities, tmp_path: Path
+) -> None:
+    stranger = certs.leaf(certs.authority("client CA"), [certs.CLIENT])
+    folder = write_bundle(tmp_path / "stranger", authorities.server_ca, stranger)
+    server = Server(servers.docker, context(authorities.server_with(days=9), authorities.client_ca))
+    found = {kind for kind, _ in kinds(seen(server, folder))}
+    assert found == {"certificate-expiring", "bundle-refused"}
 
 
 def test_another_authority_of_the_same_name(authorities: Authorities) -> None:
@@ -128,7 +140,7 @@ def test_another_authority_of_the_same_name(authorities: Authorities) -> None:
     port = seen(Server(servers.docker, context(fake, authorities.client_ca)), None, authorities.server_ca.pem)
     assert port.verdict is Verdict.MUTUAL_TLS
     assert (port.expected_authority, port.bundle_works) == (False, None)
-    assert kinds(port) == [("unexpected-authority", Rank.HIGH)]
+    assert kinds(port) == [("unexpected-authority", Severity.HIGH)]
 
 
 def test_a_certificate_for_another_name(authorities: Authorities) -> None:
@@ -137,7 +149,7 @@ def test_a_certificate_for_another_name(authorities: Authorities) -> None:
         Server(servers.docker, context(other, authorities.client_ca)), None, authorities.server_ca.pem
     )
     assert port.expected_authority is True
-    assert kinds(port) == [("certificate-for-another-name", Rank.MEDIUM)]
+    assert kinds(port) == [("certificate-for-another-name", Severity.MEDIUM)]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -150,7 +162,7 @@ def test_a_bundle_of_another_client_authority(
     strict.maximum_version = version
     port = seen(Server(servers.docker, strict), folder)
     assert (port.verdict, port.expected_authority, port.bundle_works) == (Verdict.MUTUAL_TLS, True, False)
-    assert kinds(port) == [("bundle-refused", Rank.MEDIUM)]
+    assert kinds(port) == [("bundle-refused", Severity.MEDIUM)]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +206,7 @@ def test_whoever_hangs_up_unasked_is_not_asked_again() -> None:
         assert next_question(port, [unasked], verify=True) is None
         judged = judge_port(PortFacts(Endpoint("127.0.0.1", port, "127.0.0.1"), State.OPEN, "", (unasked,)))
         assert (judged.verdict, judged.findings) == (Verdict.REFUSED, ())
-        assert judged.told == "it closes connections without a word, before it is asked anything"
+        assert judged.evidence == "it closes connections without a word, before it is asked anything"
         closed = Conversation(question, End.CLOSED)
         assert next_question(port, [closed], verify=True) is not None
 
@@ -235,7 +247,7 @@ def test_many_at_once(authorities: Authorities) -> None:
     ):
         ports = (clear.port, mutual.port, web.port)
         targets = [f"127.0.0.1:{port}" for port in ports for _ in range(20)]
-        report = probe(targets, settings=Settings(answer_timeout=10, concurrency=16))
+        report = probe(targets, settings=ProbeSettings(answer_timeout=10, concurrency=16))
     expected = dict(
         zip(ports, (Verdict.API_IN_CLEAR_TEXT, Verdict.MUTUAL_TLS, Verdict.NOT_DOCKER), strict=True)
     )
@@ -254,7 +266,7 @@ def test_no_more_than_it_says_at_once_nor_in_a_second(monkeypatch: pytest.Monkey
     # Without loopback's exemption.
     monkeypatch.setattr("aws_docker.audit.wire._is_local", lambda address: False)
     started = time.monotonic()
-    report = probe(["127.0.9.0/26"], ports=[1], settings=Settings(rate=100))
+    report = probe(["127.0.9.0/26"], ports=[1], settings=ProbeSettings(rate=100))
     assert report.counts == {Verdict.CLOSED: 64}
     assert time.monotonic() - started > 0.5
 

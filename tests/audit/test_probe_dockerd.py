@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from aws_docker.audit.findings import Exit, Rank
-from aws_docker.audit.probing import ProbeReport, probe
+from aws_docker.audit.findings import Exit
+from aws_docker.audit.probing import probe
+from aws_docker.audit.results import ProbeReport
+from aws_docker.audit.speaking import ProbeSettings
 from aws_docker.audit.verdicts import PortJudgement, Verdict
-from aws_docker.audit.wire import Settings
+from aws_docker.core.checks import Severity
 from lab.hosts import certs, image, network
 from lab.processes import die_with_lab
 
@@ -32,7 +34,7 @@ SERVER = "10.0.7.30"
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """dockerd and containerd as Debian has them, from the packages of the test host's image."""
     folder = tmp_path_factory.mktemp("docker")
-    packages = image.ensure(print).packages
+    packages = image.ensure(image.OLD, say=print).packages
     for name in ("docker.io", "containerd", "runc"):
         (package,) = packages.glob(f"{name}_*.deb")
         subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
@@ -140,7 +142,7 @@ def test_no_tls(site: Site) -> None:
     assert (clear.verdict, tls.verdict) == (Verdict.API_IN_CLEAR_TEXT, Verdict.CLOSED)
     assert (clear.engine or "").startswith("20.10.")
     assert (clear.api_version, clear.min_api_version) == ("1.41", "1.12")
-    assert [finding.rank for finding in report.findings] == [Rank.CRITICAL]
+    assert [finding.severity for finding in report.findings] == [Severity.CRITICAL]
     assert report.status is Exit.FINDINGS
 
 
@@ -156,7 +158,7 @@ def test_tls_without_verify(site: Site, keys: Keys) -> None:
         port = site.port(2376)
     assert port.verdict is Verdict.API_WITHOUT_CLIENT_CERTIFICATE
     assert port.tls_version == "TLSv1.3"
-    assert [finding.rank for finding in port.findings] == [Rank.CRITICAL]
+    assert [finding.severity for finding in port.findings] == [Severity.CRITICAL]
 
 
 def test_mutual_tls_and_bundles(site: Site, keys: Keys, tmp_path: Path) -> None:
@@ -171,16 +173,18 @@ def test_mutual_tls_and_bundles(site: Site, keys: Keys, tmp_path: Path) -> None:
             "table inet t { chain c { type filter hook input priority 0; tcp dport { 2375, 2376 } drop; }; }"
         )
         network.run_in(site.host, ["nft", rules]).check_returncode()
-        filtered = site.probe(settings=Settings(connect_timeout=1.2))
+        filtered = site.probe(settings=ProbeSettings(connect_timeout=1.2))
         network.run_in(site.host, ["nft", "flush ruleset"]).check_returncode()
     assert {each.verdict for each in (alone, served, unserved, other)} == {Verdict.MUTUAL_TLS}
     # Go says bad_certificate up to 1.19, which Debian's dockerd is built with, and certificate_required since.
-    assert re.search("refused with the alert bad_certificate|came the alert certificate_required", alone.told)
+    assert re.search(
+        "refused with the alert bad_certificate|came the alert certificate_required", alone.evidence
+    )
     assert alone.findings == ()
     assert (served.bundle_works, served.expected_authority, served.findings) == (True, True, ())
     assert (served.engine or "").startswith("20.10.")
     assert (unserved.bundle_works, unserved.expected_authority) == (False, True)
-    assert unserved.bundle_told.startswith("refused with the alert ")
+    assert unserved.bundle_evidence.startswith("refused with the alert ")
     assert [finding.kind for finding in unserved.findings] == ["bundle-refused"]
     assert (other.bundle_works, other.expected_authority) == (False, False)
     assert [finding.kind for finding in other.findings] == ["unexpected-authority"]

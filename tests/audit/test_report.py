@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,17 +18,18 @@ import yaml
 from pydantic_sarif.model import StaticAnalysisResultsFormatSarifVersion210JsonSchema as SarifLog
 from rich.console import Console
 
-from aws_docker.audit.auditing import AuditReport
+from aws_docker.audit.checks import CHECKS
 from aws_docker.audit.exposures import judge_region
-from aws_docker.audit.findings import KINDS, Exit, Finding, Rank, Unchecked, exit_status, ranked
-from aws_docker.audit.probing import ProbeReport
+from aws_docker.audit.findings import Exit, Finding, Unchecked, exit_status, ranked
 from aws_docker.audit.report import show, to_json
+from aws_docker.audit.results import AuditReport, ProbeReport, VerifyReport
 from aws_docker.audit.sarif import to_sarif
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict
-from aws_docker.audit.verifying import VerifyReport
+from aws_docker.audit.wording import audit_findings
 from aws_docker.cli import main
 from aws_docker.core.addresses import AddressSet
+from aws_docker.core.checks import Severity
 from tests.conftest import ROOT
 
 from . import servers
@@ -46,7 +48,10 @@ def audited(*, unchecked: Sequence[Unchecked] = ()) -> AuditReport:
     )
     judged = judge_region(facts, AddressSet.of(["10.0.0.0/8"]))
     return AuditReport(
-        judged.exposures, ranked(judged.findings), [*judged.unchecked, *unchecked], [("1", "eu-central-1")]
+        judged.exposures,
+        ranked(audit_findings(judged)),
+        [*judged.unchecked, *unchecked],
+        [("1", "eu-central-1")],
     )
 
 
@@ -92,6 +97,34 @@ def test_sarif_says_what_code_scanning_needs() -> None:
     assert first["partialFingerprints"] == again["results"][0]["partialFingerprints"]
 
 
+def test_sarif_has_the_ways_in_as_code_flows() -> None:
+    (run,) = json.loads(to_sarif(audited(), "0.1.0"))["runs"]
+    (flow, *_) = run["results"][0]["codeFlows"]
+    steps = [each["location"] for each in flow["threadFlows"][0]["locations"]]
+    assert [(step["logicalLocations"][0]["kind"], step["message"]["text"][:30]) for step in steps] == [
+        ("rule", "sg-1 rule sgr-0.0.0.0/0-2000 a"),
+        ("acl", "acl-1 rule 100 allows it in"),
+        ("route", "igw-1 leads to 198.51.100.10, "),
+        ("listener", "line 2: tcp://0.0.0.0:2375: no"),
+    ]
+    assert steps[0]["logicalLocations"][0]["fullyQualifiedName"] == "sg-1/sgr-0.0.0.0/0-2000"
+    quiet = judge_region(region(user_data=b"#!/bin/sh\ndockerd -H tcp://0.0.0.0:2375\n"), AddressSet())
+    (run,) = json.loads(to_sarif(AuditReport([], [*audit_findings(quiet)], []), "0.1.0"))["runs"]
+    (related,) = run["results"][0]["relatedLocations"]
+    assert related["logicalLocations"][0]["kind"] == "listener"
+
+
+def test_json_names_each_step_and_what_takes_it_away() -> None:
+    first = json.loads(to_json(audited()))["findings"][0]
+    assert [(step["kind"], step["id"], step["of"]) for step in first["paths"][0]] == [
+        ("rule", "sgr-0.0.0.0/0-2000", "sg-1"),
+        ("acl", "acl-1", None),
+        ("route", "igw-1", None),
+    ]
+    assert first["evidence"][0]["of"] == "line 2"
+    assert first["close"][0]["removes"] == "sgr-0.0.0.0/0-2000"
+
+
 def test_a_partial_sarif_says_so() -> None:
     (invocation,) = json.loads(to_sarif(audited(), "0.1.0"))["runs"][0]["invocations"]
     assert invocation["executionSuccessful"] is False
@@ -113,15 +146,15 @@ def test_people_are_told_all_of_it() -> None:
 
 
 def test_exit_statuses() -> None:
-    finding = Finding("drift", Rank.LOW, "s", "m")
+    finding = Finding("drift", Severity.LOW, "s", "m")
     assert exit_status([], []) is Exit.AS_INTENDED
     assert exit_status([finding], []) is Exit.FINDINGS
     assert exit_status([finding], [Unchecked("s", "r")]) is Exit.NOT_CHECKED
 
 
 def test_the_worst_comes_first() -> None:
-    findings = [Finding("drift", rank, "s", "m") for rank in reversed(Rank)]
-    assert [each.rank for each in ranked(findings)] == list(Rank)
+    findings = [Finding("drift", rank, "s", "m") for rank in reversed(Severity)]
+    assert [each.severity for each in ranked(findings)] == list(Severity)
 
 
 def test_a_report_does_not_grow_with_closed_ports() -> None:
@@ -137,9 +170,14 @@ def test_a_listener_on_loopback_is_no_port_of_the_interface() -> None:
         assert [port.port for port in exposure.ports] == ports
 
 
-def test_every_kind_is_documented() -> None:
+def test_the_table_of_findings_is_the_list_of_checks() -> None:
     text = (ROOT / "docs" / "audit.md").read_text()
-    assert [kind for kind in KINDS if f"`{kind}`" not in text] == []
+    rows = re.findall(r"^\| (critical|high|medium|low) \| `([\w-]+)` \| (.+) \| (.+) \| (.+) \|$", text, re.M)
+    assert rows == [(str(c.severity), c.id, c.what, c.why, c.hint) for c in CHECKS.values()]
+
+
+def test_every_verdict_is_documented() -> None:
+    text = (ROOT / "docs" / "audit.md").read_text()
     assert [verdict for verdict in Verdict if f"`{verdict}`" not in text] == []
 
 

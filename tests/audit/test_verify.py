@@ -1,5 +1,6 @@
 """A stack's intent beside the embedded cloud's configuration and the wire: what the state says, and drift by name."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,12 +10,13 @@ import boto3
 import pytest
 
 from aws_docker.audit import aws
-from aws_docker.audit.findings import Exit, Rank
+from aws_docker.audit.findings import Exit, lines
 from aws_docker.audit.intent import Intent, read_intents
-from aws_docker.audit.probing import ProbeReport
+from aws_docker.audit.results import ProbeReport
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict
 from aws_docker.audit.verifying import verify
+from aws_docker.core.checks import Severity
 from lab.engine.cloud import Cloud
 from lab.engine.stack import Stack
 from tests.conftest import ROOT
@@ -104,26 +106,38 @@ def test_a_rule_added_by_hand_is_named(built: tuple[Place, str, str]) -> None:
     place.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(2000, 3000, **WORLD)])
     report = compare(state(*built, ["10.20.0.0/25"]), wire())
     worst = report.findings[0]
-    assert (worst.kind, worst.rank) == ("drift", Rank.CRITICAL)
+    assert (worst.kind, worst.severity) == ("drift", Severity.CRITICAL)
     assert worst.message.startswith("Wider than build intends: The internet reaches TCP 2375")
-    assert "allows 0.0.0.0/0 on 2000-3000" in worst.path[0]
-    assert worst.close[0].startswith("aws ec2 revoke-security-group-ingress")
-    assert all("10.20.0.0/25" not in step for finding in report.findings for step in finding.path)
+    assert "allows 0.0.0.0/0 on 2000-3000" in next(lines(worst))
+    assert worst.close[0].hint.startswith("aws ec2 revoke-security-group-ingress")
+    assert all("10.20.0.0/25" not in line for finding in report.findings for line in lines(finding))
 
 
 def test_a_rule_taken_away_by_hand_is_named(built: tuple[Place, str, str]) -> None:
     place, _, group = built
     place.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[tcp(2376, **CIDR)])
     (finding,) = compare(state(*built, ["10.20.0.0/25"]), wire()).findings
-    assert (finding.kind, finding.rank) == ("drift", Rank.LOW)
+    assert (finding.kind, finding.severity) == ("drift", Severity.LOW)
     assert "Narrower than build intends: 10.20.0.0/30" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"), [(-1, "certificate-expired"), (59, "certificate-expiring"), (61, None)]
+)
+def test_certificates_about_to_expire_by_the_stacks_state(
+    built: tuple[Place, str, str], days: int, kind: str | None
+) -> None:
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days)
+    for text in (ends.isoformat(), ends.strftime("%Y-%m-%dT%H:%M:%S.123456789Z")):
+        document = state(*built, ["10.20.0.0/25"], certificates_expire_at=text)
+        assert [each.kind for each in compare(document, wire()).findings] == ([kind] if kind else [])
 
 
 def test_an_instance_that_is_gone(built: tuple[Place, str, str]) -> None:
     place, instance, _ = built
     place.ec2.terminate_instances(InstanceIds=[instance])
     report = compare(state(*built, ["10.20.0.0/25"]), wire(p2376=Verdict.FILTERED, here=None))
-    assert [finding.rank for finding in report.findings] == [Rank.HIGH]
+    assert [finding.severity for finding in report.findings] == [Severity.HIGH]
     assert "which is gone" in report.findings[0].message
 
 
@@ -132,20 +146,20 @@ def test_an_instance_that_is_gone(built: tuple[Place, str, str]) -> None:
     [
         (
             wire(p2376=Verdict.FILTERED),
-            Rank.MEDIUM,
+            Severity.MEDIUM,
             "serve 10.20.0.99, from where 10.20.0.4:2376 is filtered",
         ),
         (
             wire(p2376=Verdict.NOT_DOCKER),
-            Rank.HIGH,
+            Severity.HIGH,
             "intends mutual TLS at 10.20.0.4:2376, which is not-docker",
         ),
-        (wire(p2375=Verdict.MUTUAL_TLS), Rank.HIGH, "intends nothing at 10.20.0.4:2375, which answers"),
+        (wire(p2375=Verdict.MUTUAL_TLS), Severity.HIGH, "intends nothing at 10.20.0.4:2375, which answers"),
     ],
 )
-def test_drift_on_the_wire(built: tuple[Place, str, str], look: Any, rank: Rank, says: str) -> None:
+def test_drift_on_the_wire(built: tuple[Place, str, str], look: Any, rank: Severity, says: str) -> None:
     (finding,) = compare(state(*built, ["10.20.0.0/25"]), look).findings
-    assert (finding.kind, finding.rank) == ("drift", rank)
+    assert (finding.kind, finding.severity) == ("drift", rank)
     assert says in finding.message
 
 
@@ -209,7 +223,7 @@ def test_the_state_of_a_real_pulumi_up(cloud: Cloud, stack: Stack) -> None:
     ours = [
         each
         for each in compare(document, wire()).findings
-        if each.kind == "drift" and each.rank is not Rank.LOW
+        if each.kind == "drift" and each.severity is not Severity.LOW
     ]
     assert ours == []
     # A rule added by hand, which the state does not know.
@@ -218,5 +232,5 @@ def test_the_state_of_a_real_pulumi_up(cloud: Cloud, stack: Stack) -> None:
         IpPermissions=[tcp(2376, IpRanges=[{"CidrIp": "172.31.0.0/17"}])],
     )
     drift = [each for each in compare(document, wire()).findings if each.kind == "drift"]
-    assert [each.rank for each in drift] == [Rank.MEDIUM]
-    assert "allows 172.31.0.0/17 on 2376" in drift[0].path[0]
+    assert [each.severity for each in drift] == [Severity.MEDIUM]
+    assert "allows 172.31.0.0/17 on 2376" in next(lines(drift[0]))

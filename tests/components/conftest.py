@@ -23,6 +23,7 @@ from aws_docker import DockerHost
 VPC = {"id": "vpc-0a1b2c3d", "cidrBlockAssociations": [{"cidrBlock": "172.31.0.0/16"}]}
 SUBNET = {"id": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d", "availabilityZone": "eu-central-1a"}
 PARAMETER_ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/build-configuration"
+STATUS_ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/build-status"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -35,6 +36,9 @@ class Cloud(Mocks):
         self.architectures = ["x86_64"]
         self.prefix_list = ["198.51.100.0/24"]
         self.subnets = ["subnet-9", SUBNET["id"]]
+        self.memory_size: int | None = 4096
+        self.ipv6 = ["2001:db8:31::5"]
+        self.expiries = {"server": "2027-11-24T00:00:00Z", "client": "2027-11-25T00:00:00Z"}
         self.pem_length = 0
         self.prefix_list_seconds = 0.0
 
@@ -43,7 +47,7 @@ class Cloud(Mocks):
             "aws:ec2/networkInterface:NetworkInterface": {
                 "privateIp": "172.31.5.10",
                 "privateDnsName": "ip-172-31-5-10.eu-central-1.compute.internal",
-                "ipv6Addresses": ["2001:db8:31::5"] if args.inputs.get("ipv6AddressCount") else [],
+                "ipv6Addresses": self.ipv6 if args.inputs.get("ipv6AddressCount") else [],
             },
             "aws:ec2/eip:Eip": {"publicIp": "203.0.113.7", "publicDns": "ec2-203-0-113-7.example"},
             "tls:index/privateKey:PrivateKey": {"privateKeyPem": self._pem(f"PRIVATE KEY of {args.name}")},
@@ -51,11 +55,11 @@ class Cloud(Mocks):
             "tls:index/certRequest:CertRequest": {"certRequestPem": self._pem(f"REQUEST of {args.name}")},
             "tls:index/locallySignedCert:LocallySignedCert": {
                 "certPem": self._pem(f"CERTIFICATE of {args.name}"),
-                "validityEndTime": "2027-11-24T00:00:00Z"
-                if "server" in args.name
-                else "2027-11-25T00:00:00Z",
+                "validityEndTime": self.expiries["server" if "server" in args.name else "client"],
             },
-            "aws:ssm/parameter:Parameter": {"arn": PARAMETER_ARN},
+            "aws:ssm/parameter:Parameter": {
+                "arn": f"arn:aws:ssm:eu-central-1:123456789012:parameter/{args.name}"
+            },
             "pulumi:index:Stash": {"output": args.inputs.get("input")},
         }
         return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}
@@ -70,7 +74,10 @@ class Cloud(Mocks):
             "aws:ec2/getVpc:getVpc": VPC,
             "aws:ec2/getSubnets:getSubnets": {"ids": self.subnets},
             "aws:ec2/getSubnet:getSubnet": {**SUBNET, "id": args.args.get("id")},
-            "aws:ec2/getInstanceType:getInstanceType": {"supportedArchitectures": self.architectures},
+            "aws:ec2/getInstanceType:getInstanceType": {
+                "supportedArchitectures": self.architectures,
+                "memorySize": self.memory_size,
+            },
             "aws:ec2/getManagedPrefixList:getManagedPrefixList": {
                 "entries": [{"cidr": cidr, "description": ""} for cidr in self.prefix_list]
             },

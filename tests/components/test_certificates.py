@@ -1,10 +1,18 @@
 """Which certificates a host's clients and server get, and when they are renewed."""
 
+import inspect
+from datetime import datetime, timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from aws_docker import KeyAlgorithm
+from aws_docker.host.keys import LEAST_SIZES
 
 from .conftest import Stack
 
@@ -90,6 +98,91 @@ def test_a_common_name_fits_where_the_hosts_name_is_long(stack: Stack) -> None:
     for resource in stack.resources.values():
         subject = resource.inputs.get("subject", {}).get("commonName", "")
         assert len(subject) <= 64  # RFC 5280, ub-common-name
+
+
+@pytest.mark.parametrize(
+    ("server", "client", "first"),
+    [
+        # As the provider writes them: in its own time zone, with nanoseconds.
+        ("2027-11-25T10:42:52.519894924Z", "2027-11-25T10:42:52.6Z", "2027-11-25T10:42:52Z"),
+        # As texts, the later one comes first.
+        (
+            "2027-11-25T02:42:52.519894924-08:00",
+            "2027-11-25T10:12:00.519894924+09:00",
+            "2027-11-25T01:12:00Z",
+        ),
+        (
+            "2027-11-25T00:30:00.000000001+09:00",
+            "2027-11-24T20:00:00.999999999-08:00",
+            "2027-11-24T15:30:00Z",
+        ),
+    ],
+)
+def test_the_first_certificate_to_expire_is_told_in_utc(
+    stack: Stack, server: str, client: str, first: str
+) -> None:
+    stack.cloud.expiries = {"server": server, "client": client}
+    stack.host(REMOTE)
+    assert stack.outputs()["certificates_expire_at"] == first
+
+
+def _sizes(algorithm: KeyAlgorithm) -> tuple[int, int, int]:
+    """Bytes of a server's key, its certificate and a CA's, as the provider makes them, with the shortest names."""
+
+    def new() -> Any:
+        kind, _, size = algorithm.value.partition("-")
+        if kind == "rsa":
+            return rsa.generate_private_key(65537, int(size))
+        return ec.generate_private_key({"p256": ec.SECP256R1(), "p384": ec.SECP384R1()}[size])
+
+    def certificate(name: str, public: Any, *extensions: x509.ExtensionType) -> int:
+        start = datetime(2026, 11, 25)
+        builder = x509.CertificateBuilder(
+            issuer_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a server CA")]),
+            subject_name=x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]),
+            public_key=public,
+            serial_number=1 << 64,  # of 128 random bits
+            not_valid_before=start,
+            not_valid_after=start + timedelta(days=365),
+        )
+        for each in extensions:
+            builder = builder.add_extension(each, critical=False)
+        return len(builder.sign(authority, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+
+    key = authority = new()
+    usage = dict.fromkeys(inspect.signature(x509.KeyUsage).parameters, False)
+    names = [x509.IPAddress(ip_address(each)) for each in ("10.0.0.1", "127.0.0.1")]
+    alternatives = [*names, *map(x509.DNSName, ("ip-10-0-0-1.ec2.internal", "localhost"))]
+    return (
+        len(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.TraditionalOpenSSL,
+                serialization.NoEncryption(),
+            )
+        ),
+        certificate(
+            "a server",
+            key.public_key(),
+            x509.KeyUsage(**{**usage, "digital_signature": True}),
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()),
+            x509.SubjectAlternativeName(alternatives),
+        ),
+        certificate(
+            "a server CA",
+            authority.public_key(),
+            x509.BasicConstraints(ca=True, path_length=None),
+            x509.KeyUsage(**{**usage, "key_cert_sign": True, "crl_sign": True}),
+            x509.SubjectKeyIdentifier.from_public_key(authority.public_key()),
+        ),
+    )
+
+
+@pytest.mark.parametrize("algorithm", list(KeyAlgorithm))
+def test_the_least_sizes_are_less_than_what_is_made_and_not_much_less(algorithm: KeyAlgorithm) -> None:
+    for made, least in zip(_sizes(algorithm), LEAST_SIZES[algorithm], strict=True):
+        assert least < made < 1.1 * least
 
 
 def test_validity(stack: Stack) -> None:

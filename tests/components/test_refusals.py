@@ -31,6 +31,16 @@ TOO_MANY = "name only the networks that are yours"
 LEFT_OUT = "leave it out: nothing that reaches the host comes from there"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
+    (
+        {"certificate_validity_days": 30, "renew_before_days": 30},
+        "renew_before_days: 30 is refused; a certificate is valid for 30 days: choose less, or it is renewed by every "
+        "run",
+    ),
+    (
+        {"wait_until_ready": True},
+        "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
+        "address, or leave it out",
+    ),
     # Sources
     (
         {"trusted_cidrs": ["10.0.5.0/33"]},
@@ -164,6 +174,10 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"allow_all_egress": 1}, "allow_all_egress: 1 is no boolean; give True or False"),
     ({"tags": ["team"]}, "tags: ['team'] is no map; give a map of strings"),
     ({"tags": {"cost": 3}}, "tags.cost: 3 is no string; give strings"),
+    ({"tags": {"aws:team": "x"}}, "tags.aws:team: 'x' is refused; AWS keeps keys that start with 'aws:' for itself"),
+    ({"tags": {"": "x"}}, "tags: '' is refused; give a key of 1 to 128 characters"),
+    ({"tags": {"t": "x" * 257}}, "tags.t: '"),
+    ({"tags": {f"t{n}": "" for n in range(50)}}, "tags: '50 tags' is refused; give at most 49, besides Name"),
     # daemon.json
     ({"daemon_options": {"hosts": ["tcp://0.0.0.0:2375"]}}, "daemon_options.hosts: ['tcp://0.0.0.0:2375'] is refused"),
     ({"daemon_options": {"tlsverify": False}}, "daemon_options.tlsverify: False is refused"),
@@ -224,6 +238,8 @@ def test_a_refusal_is_one_that_pulumi_shows_as_one_line() -> None:
             "name: 'aws-build' is refused; Parameter Store reserves names that start with 'aws' or 'ssm'",
         ),
         ("SSM", "name: 'SSM' is refused; Parameter Store reserves names that start with 'aws' or 'ssm'"),
+        ("sg-build", "name: 'sg-build' is refused; EC2 keeps 'sg-' for the ids of security groups"),
+        ("SG-build", "name: 'SG-build' is refused; EC2 keeps 'sg-' for the ids of security groups"),
     ],
 )
 def test_a_name_that_aws_would_refuse_halfway_is_refused_first(stack: Stack, name: str, message: str) -> None:
@@ -363,6 +379,19 @@ def test_what_is_allowed_and_unwise_is_said(
 ) -> None:
     stack.host(args)
     assert [record for record in caplog.records if record.message.startswith(warning)]
+
+
+def test_a_type_with_too_little_memory_is_said_with_the_figure(
+    stack: Stack, caplog: pytest.LogCaptureFixture
+) -> None:
+    stack.cloud.memory_size = 512
+    stack.host({"subnet_id": "subnet-5", "instance_type": "t4g.nano"})
+    (said,) = [record.message for record in caplog.records]
+    assert said.startswith("instance_type t4g.nano has 512 MiB of memory")
+    caplog.clear()
+    stack.cloud.memory_size = 1024
+    stack.host({"subnet_id": "subnet-5", "instance_type": "t4g.micro"})
+    assert caplog.records == []
 
 
 def test_nothing_is_said_of_a_host_in_a_subnet_of_its_own(

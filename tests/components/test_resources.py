@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import PARAMETER_ARN, Stack, unknown
+from .conftest import PARAMETER_ARN, STATUS_ARN, Stack, unknown
 
 REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
 CERTIFICATE_ROLES = ("ca-key", "ca", "key", "request", "certificate")
@@ -22,6 +22,7 @@ LOCAL = {
     "build-egress-80-ipv6",
     "build-interface",
     "build-configuration",
+    "build-status",
     "build-role",
     "build-role-policy",
     "build-profile",
@@ -211,9 +212,9 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
 
 
 def _install(os: str) -> Any:
-    from aws_docker.host.userdata import INSTALL
+    from aws_docker.host.systems import SYSTEMS, OperatingSystem
 
-    return INSTALL[os]
+    return SYSTEMS[OperatingSystem(os)].install
 
 
 def test_amazon_linux_is_the_default(stack: Stack) -> None:
@@ -333,7 +334,7 @@ def test_the_parameter_is_a_secure_string(stack: Stack) -> None:
     assert parameter["type"] == "SecureString"
     assert parameter["tier"] == "Intelligent-Tiering"
     assert "value" in stack.resources["build-configuration"].secrets
-    assert "keyId" not in parameter
+    assert parameter["keyId"] == "alias/aws/ssm", "not said, a key that is taken away would stay"
 
 
 def test_user_data_names_the_parameter_and_holds_no_key(stack: Stack) -> None:
@@ -346,7 +347,7 @@ def test_user_data_names_the_parameter_and_holds_no_key(stack: Stack) -> None:
 
 def test_delivery_in_user_data_needs_no_role_and_stays_secret(stack: Stack) -> None:
     stack.host({**REMOTE, "key_delivery": "user-data"})
-    for gone in ("build-configuration", "build-role", "build-role-policy", "build-profile"):
+    for gone in ("build-configuration", "build-status", "build-role", "build-role-policy", "build-profile"):
         assert gone not in stack.resources
     assert "iamInstanceProfile" not in stack["build-instance"]
     assert "PRIVATE KEY of build-server-key" in user_data(stack)
@@ -368,9 +369,10 @@ SESSION_MANAGER = {
     "Resource": "*",
 }
 READ_ITS_PARAMETER = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": PARAMETER_ARN}
+WRITE_ITS_STATUS = {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": STATUS_ARN}
 
 
-def test_the_role_may_read_its_own_parameter_and_nothing_else(stack: Stack) -> None:
+def test_the_role_may_read_its_own_parameter_write_its_status_and_nothing_else(stack: Stack) -> None:
     stack.host(REMOTE)
     assert json.loads(stack["build-role"]["assumeRolePolicy"]) == {
         "Version": "2012-10-17",
@@ -381,7 +383,7 @@ def test_the_role_may_read_its_own_parameter_and_nothing_else(stack: Stack) -> N
     assert stack["build-role-policy"]["role"] == "build-role"
     assert json.loads(stack["build-role-policy"]["policy"]) == {
         "Version": "2012-10-17",
-        "Statement": [READ_ITS_PARAMETER, SESSION_MANAGER],
+        "Statement": [READ_ITS_PARAMETER, WRITE_ITS_STATUS, SESSION_MANAGER],
     }
     assert "managedPolicyArns" not in stack["build-role"]
     assert stack["build-profile"]["role"] == "build-role"
@@ -392,6 +394,7 @@ def test_with_a_key_of_the_callers_the_role_may_decrypt_that_parameter_only(stac
     stack.host({**REMOTE, "kms_key_id": key})
     assert json.loads(stack["build-role-policy"]["policy"])["Statement"] == [
         READ_ITS_PARAMETER,
+        WRITE_ITS_STATUS,
         SESSION_MANAGER,
         {
             "Effect": "Allow",
@@ -400,6 +403,28 @@ def test_with_a_key_of_the_callers_the_role_may_decrypt_that_parameter_only(stac
             "Condition": {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER_ARN}},
         },
     ]
+
+
+def test_the_host_writes_its_status_and_a_new_one_is_made_once(stack: Stack) -> None:
+    stack.host(REMOTE)
+    status = stack["build-status"]
+    assert status["type"] == "String"
+    assert json.loads(status["value"])["state"] == "pending"
+    assert stack.resources["build-status"].request.ignoreChanges == ["value"], (
+        "an `up` keeps what the host wrote"
+    )
+    assert '"status": "build-status"' in user_data(stack)
+
+
+def test_a_host_keeps_the_container_networks_that_were_chosen_and_takes_the_users(stack: Stack) -> None:
+    stack.host(REMOTE)
+    assert document(stack)["chosen"] == ["bip", "default-address-pools"]
+
+
+@pytest.mark.parametrize("bip", ["10.200.0.1/24", None])
+def test_a_bridge_of_the_users_is_not_one_that_was_chosen(stack: Stack, bip: str | None) -> None:
+    stack.host({**REMOTE, "daemon_options": {"bip": bip}})
+    assert document(stack)["chosen"] == ["default-address-pools"]
 
 
 # --- Outputs -------------------------------------------------------------------------------------------------------

@@ -209,6 +209,32 @@ def test_what_is_refused_is_refused_too_when_it_becomes_known_late(
     assert sources(stack) == {}
 
 
+IPV6 = {"trusted_cidrs": ["2001:db8:7::/48"]}
+
+
+def test_an_ipv6_address_that_comes_with_up_is_waited_for_in_the_preview(stack: Stack) -> None:
+    stack.preview, stack.cloud.ipv6 = True, []
+    stack.host(IPV6)
+    assert {"build-server-certificate", "build-configuration", "build-instance"} <= set(stack.resources)
+    assert isinstance(stack.outputs()["endpoint"], pulumi.output.Unknown)
+    assert isinstance(stack["build-server-request"]["ipAddresses"], pulumi.output.Unknown)
+    assert isinstance(stack["build-configuration"]["value"], pulumi.output.Unknown)
+
+
+@pytest.mark.parametrize("cidrs", [IPV6["trusted_cidrs"], ["10.0.5.0/24", *IPV6["trusted_cidrs"]]])
+def test_an_ipv6_address_that_never_came_is_refused_and_nothing_is_told_to_the_host(
+    stack: Stack, cidrs: list[str]
+) -> None:
+    stack.cloud.ipv6 = []
+    message = (
+        r"^trusted_cidrs: '2001:db8:7::/48' needs an IPv6 address, .*; run `pulumi up --refresh` once more"
+    )
+    with pytest.raises(DockerHostError, match=message):
+        stack.host({"trusted_cidrs": cidrs})
+    for name in ("build-server-request", "build-configuration", "build-instance"):
+        assert name not in stack.resources
+
+
 def test_an_output_that_holds_no_network_is_refused(stack: Stack) -> None:
     with pytest.raises(
         DockerHostError, match=r"trusted_cidrs: '\[\]' is refused; an Output must hold at least"

@@ -3,9 +3,13 @@
 They are asked here as the engine asks, in this process, without an engine.
 """
 
+import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from pulumi.runtime.proto import provider_pb2
 
 from lab.engine.cloud import Cloud
@@ -49,6 +53,21 @@ class Provider:
         request = provider_pb2.DiffRequest(urn=_urn(token), olds=to_struct(was), news=checked.inputs)
         answer = self._plugin.Diff(request, Context())
         return set(answer.diffs), set(answer.replaces)
+
+    def inputs(self, token: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs with what the provider adds."""
+        return from_struct(self._check(token, inputs).inputs)
+
+    def update(self, token: str, was: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+        request = provider_pb2.UpdateRequest(
+            urn=_urn(token), id=was["id"], olds=to_struct(was), news=to_struct({**self.inputs(token, inputs)})
+        )
+        return from_struct(self._plugin.Update(request, Context()).properties)
+
+    @property
+    def api(self) -> Api:
+        """What the provider asks AWS by."""
+        return self._plugin._provider
 
     def delete(self, token: str, state: dict[str, Any]) -> None:
         request = provider_pb2.DeleteRequest(urn=_urn(token), id=state["id"], properties=to_struct(state))
@@ -121,6 +140,7 @@ RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 2376, "toPor
         (INGRESS, {**RULE, "cidrIpv4": "10.0.5.10/24"}, "Invalid IPv4 CIDR value"),
         (INGRESS, {**RULE, "cidrIpv4": "2001:db8::/32"}, "Invalid IPv4 CIDR value"),
         (INGRESS, {"securityGroupId": "sg-1", "ipProtocol": "tcp", "cidrIpv4": "10.0.0.0/8"}, "fromPort is required"),
+        ("aws:ec2/securityGroup:SecurityGroup", {"name": "sg-build"}, "cannot begin with sg-"),
         (PARAMETER, {"type": "Secret", "value": "x"}, "expected type to be one of [String StringList SecureString]"),
         (PARAMETER, {"type": "String", "value": "x", "tier": "Free"}, "expected tier to be"),
         ("aws:iam/role:Role", {"assumeRolePolicy": "{"}, "contains an invalid JSON policy"),
@@ -225,6 +245,50 @@ def test_what_replaces_an_instance_and_what_does_not(aws: Provider) -> None:
     assert aws.diff(INSTANCE, {**was, "userDataReplaceOnChange": False}, kept)[1] == set()
 
 
+def test_a_root_volume_keeps_its_key_when_none_is_named_and_moves_to_another_with_a_new_instance(
+    aws: Provider,
+) -> None:
+    base = {"ami": "ami-1", "instanceType": "t3.micro"}
+    volume = {"volumeSize": 20, "encrypted": True, "kmsKeyId": "key-1"}
+    was = {**base, "id": "i-1", "rootBlockDevice": volume, "tagsAll": {}, "sourceDestCheck": True}
+
+    def diff(**changes: Any) -> tuple[set[str], set[str]]:
+        device = {key: value for key, value in {**volume, **changes}.items() if value is not None}
+        return aws.diff(INSTANCE, was, {**base, "rootBlockDevice": device})
+
+    assert diff(kmsKeyId=None) == (set(), set())
+    assert diff(volumeSize=30) == ({"rootBlockDevice"}, set())
+    for changes in ({"kmsKeyId": "key-2"}, {"encrypted": False}):
+        assert diff(**changes) == ({"rootBlockDevice"}, {"rootBlockDevice"})
+
+
+def test_of_an_instance_with_an_interface_of_its_own_no_check_is_recorded(aws: Provider) -> None:
+    asked = {"ami": "ami-1", "instanceType": "t3.micro"}
+    assert aws.inputs(INSTANCE, asked)["sourceDestCheck"] is True
+    with_interface = {**asked, "primaryNetworkInterface": {"networkInterfaceId": "eni-1"}}
+    checked = aws.inputs(INSTANCE, with_interface)
+    assert "sourceDestCheck" not in checked
+    assert "sourceDestCheck" not in checked["__defaults"]
+
+
+def test_a_parameters_key_is_sent_only_when_it_changed(
+    aws: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"type": "SecureString", "value": "a", "keyId": "alias/mine", "description": "the document"}
+    made = aws.create(PARAMETER, asked)
+    sent: list[dict[str, Any]] = []
+    ssm = aws.api.ssm
+    put = ssm.put_parameter
+    monkeypatch.setattr(ssm, "put_parameter", lambda **given: (sent.append(given), put(**given))[1])
+    try:
+        aws.update(PARAMETER, made, {**asked, "value": "b"})
+        aws.update(PARAMETER, made, {**asked, "value": "c", "keyId": "alias/other"})
+    finally:
+        aws.delete(PARAMETER, made)
+    assert [(each["Value"], each.get("KeyId")) for each in sent] == [("b", None), ("c", "alias/other")]
+    assert not any("Description" in each for each in sent)
+
+
 def test_a_rule_cannot_turn_into_one_of_another_kind(aws: Provider) -> None:
     was = {**RULE, "id": "sgr-1", "cidrIpv4": "10.0.5.0/24", "tagsAll": {}}
     assert aws.diff(INGRESS, was, {**RULE, "cidrIpv4": "10.0.6.0/24"}) == ({"cidrIpv4"}, set())
@@ -241,6 +305,7 @@ def authority(tls: Provider, **inputs: Any) -> dict[str, Any]:
         "validityPeriodHours": 24,
         "allowedUses": ["cert_signing"],
         "isCaCertificate": True,
+        "subject": {"commonName": "CA"},
         **inputs,
     }
     return {"asked": asked, "key": key, **tls.create(CA, asked)}
@@ -268,6 +333,55 @@ def test_a_certificate_that_is_due_is_planned_anew(tls: Provider) -> None:
     # Within its early renewal hours from the first moment.
     ca = authority(tls, earlyRenewalHours=48)
     assert tls.diff(CA, ca, ca["asked"])[1] == {"readyForRenewal"}
+
+
+def test_a_ca_has_a_name(tls: Provider) -> None:
+    with pytest.raises(Failed, match="at least one Distinguished Name"):
+        authority(tls, subject={})
+
+
+@pytest.mark.requires("openssl")
+def test_what_the_component_asks_for_passes_openssls_strict_check(tls: Provider, tmp_path: Path) -> None:
+    # As Python 3.13 checks it on hosts and clients of today.
+    ca = authority(tls)
+    (tmp_path / "ca.pem").write_text(ca["certPem"])
+    for use in ("server", "client"):
+        key = tls.create(KEY, {"algorithm": "ECDSA", "ecdsaCurve": "P256"})["privateKeyPem"]
+        asked = {"privateKeyPem": key, "subject": {"commonName": use}, "ipAddresses": ["10.0.5.10"]}
+        request = tls.create("tls:index/certRequest:CertRequest", asked)
+        made = tls.create(
+            "tls:index/locallySignedCert:LocallySignedCert",
+            {
+                "certRequestPem": request["certRequestPem"],
+                "caCertPem": ca["certPem"],
+                "caPrivateKeyPem": ca["key"]["privateKeyPem"],
+                "validityPeriodHours": 24,
+                "allowedUses": ["digital_signature", f"{use}_auth"],
+            },
+        )
+        leaf = tmp_path / f"{use}.pem"
+        leaf.write_text(made["certPem"])
+        command = [
+            "openssl",
+            "verify",
+            "-x509_strict",
+            "-purpose",
+            f"ssl{use}",
+            "-CAfile",
+            tmp_path / "ca.pem",
+            leaf,
+        ]
+        checked = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert checked.stdout == f"{leaf}: OK\n", checked.stderr
+
+
+def test_a_key_in_openssh_form_is_the_same_key(tls: Provider) -> None:
+    key = tls.create(KEY, {"algorithm": "ED25519"})
+    read = serialization.load_ssh_public_key(key["publicKeyOpenssh"].encode())
+    assert read == serialization.load_pem_private_key(key["privateKeyPem"].encode(), None).public_key()
+    assert re.fullmatch(r"SHA256:[\w+/]{43}", key["publicKeyFingerprintSha256"])
+    p224 = tls.create(KEY, {"algorithm": "ECDSA"})
+    assert p224.get("publicKeyOpenssh", "") == p224.get("privateKeyOpenssh", "") == ""
 
 
 def test_a_ca_signs_with_its_own_key_only(tls: Provider) -> None:

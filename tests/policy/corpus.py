@@ -19,6 +19,8 @@ TRUSTED_ONLY = "docker-2376-trusted-sources-only"
 NO_LISTENER = "docker-no-unauthenticated-listener"
 NO_SECRET = "docker-no-secret-in-user-data"
 METADATA = "docker-instance-metadata"
+PROVIDER = "docker-provider-mutual-tls"
+IGNORED = "docker-ignored-changes"
 
 TRUSTED = {
     "trustedCidrs": ["10.0.5.0/24", "2001:db8:7::/48"],
@@ -34,6 +36,7 @@ class Case(NamedTuple):
     type: str
     properties: dict[str, Any]
     policies: frozenset[str] = frozenset()
+    ignore_changes: tuple[str, ...] = ()
 
 
 def inline(**rule: Any) -> dict[str, Any]:
@@ -104,6 +107,55 @@ _TRUSTED_WAYS = {"inline-private", "inline-prefix-list", "inline-group"}
 def network_harmless() -> list[Case]:
     rows = _NETWORKS["harmless"].items()
     return [Case(f"harmless-{name}", row["type"], row["properties"]) for name, row in rows]
+
+
+# --- Other places where Docker is started or published ---
+
+_PLACES = yaml.safe_load((Path(__file__).parent / "places.yaml").read_text())
+
+
+def _asset(text: str) -> dict[str, str]:
+    """A text asset, as the engine sends it."""
+    return {
+        "4dabf18193072939515e22adb298388d": "c44067f5952c0a294b673a41bacd8c17",
+        "hash": "",
+        "text": text,
+    }
+
+
+def _copied(text: str, path: str) -> dict[str, Any]:
+    return {"connection": {"host": "10.0.0.5"}, "source": _asset(text), "remotePath": path}
+
+
+def place_violations() -> list[Case]:
+    cases = [
+        Case(name, row["type"], row["properties"], frozenset(row["policies"]))
+        for name, row in _PLACES["violations"].items()
+    ]
+    unit = "/etc/systemd/system/docker.service.d/10.conf"
+    for name, text, path in (
+        ("script", "#!/bin/sh\ndockerd -H tcp://0.0.0.0:2375 &\n", "/tmp/setup.sh"),
+        ("unit", _UNIT, unit),
+        ("daemon-json", '{"hosts": ["tcp://0.0.0.0:2376"]}', "/etc/docker/daemon.json"),
+    ):
+        kind = "command:remote:CopyToRemote"
+        cases.append(Case(f"copied-{name}", kind, _copied(text, path), frozenset({NO_LISTENER})))
+    return cases
+
+
+def place_harmless() -> list[Case]:
+    cases = [
+        Case(f"harmless-{name}", row["type"], row["properties"]) for name, row in _PLACES["harmless"].items()
+    ]
+    # A command brings a key by SSH; nobody reads it in an API of AWS's.
+    key = {"connection": {"host": "10.0.0.5"}, "create": "sudo tee /etc/ssl/key.pem", "stdin": KEY}
+    cases.append(Case("harmless-key-by-ssh", "command:remote:Command", key))
+    for name, text, path in (
+        ("text", "dockerd -H tcp://0.0.0.0:2375 is what we never do\n", "/srv/README"),
+        ("daemon-json", '{"log-driver": "local"}', "/etc/docker/daemon.json"),
+    ):
+        cases.append(Case(f"harmless-copied-{name}", "command:remote:CopyToRemote", _copied(text, path)))
+    return cases
 
 
 def encoded(text: str) -> str:

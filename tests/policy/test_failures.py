@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pulumi_policy import Severity
 
+from aws_docker.core.checks import Check, Severity
 from aws_docker.policy import rules
-from aws_docker.policy.findings import Finding, Settings
+from aws_docker.policy.configuration import Settings
+from aws_docker.policy.findings import Finding
 from aws_docker.policy.reading.facts import Facts
 from aws_docker.policy.reading.table import read
 from aws_docker.policy.rule import resource_rule
@@ -21,7 +22,7 @@ def _failing(facts: Facts, settings: Settings) -> Iterator[Finding]:
 
 
 def test_a_judge_that_fails_is_a_finding() -> None:
-    policy = resource_rule("failing", "Fails.", _failing, severity=Severity.LOW, remediation_steps="None.")
+    policy = resource_rule(Check("failing", "Fails.", "It must.", "None.", Severity.LOW), _failing)
     outcome = analyze(policy, GROUP, {})
     assert [each.level for each in outcome.violations] == ["mandatory"]
     assert "could not evaluate" in outcome.text

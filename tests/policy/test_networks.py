@@ -3,7 +3,7 @@
 import pytest
 
 from aws_docker.policy import rules
-from aws_docker.policy.reading.table import DESCRIBED, MACHINES, NETWORK, short_form
+from aws_docker.policy.reading.table import Role, kinds, short_form
 from aws_docker.policy.testing import analyze
 from tests.policy.corpus import (
     TRUSTED,
@@ -12,6 +12,8 @@ from tests.policy.corpus import (
     machine_violations,
     network_harmless,
     network_violations,
+    place_harmless,
+    place_violations,
 )
 
 
@@ -29,6 +31,19 @@ def test_a_way_in_is_a_violation(case: Case) -> None:
 @pytest.mark.parametrize("case", _named(network_harmless()))
 def test_a_harmless_neighbour_passes(case: Case) -> None:
     assert analyze(rules(), case.type, case.properties, config=TRUSTED).violations == ()
+
+
+@pytest.mark.parametrize("case", _named(place_violations()))
+def test_a_place_where_docker_is_opened_is_a_violation(case: Case) -> None:
+    outcome = analyze(rules(), case.type, case.properties)
+    assert {each.policy for each in outcome.violations} == case.policies, outcome.text
+    assert {each.level for each in outcome.violations} == {"mandatory"}
+    assert "could not" not in outcome.text
+
+
+@pytest.mark.parametrize("case", _named(place_harmless()))
+def test_a_harmless_neighbour_of_a_place_passes(case: Case) -> None:
+    assert analyze(rules(), case.type, case.properties).text == ""
 
 
 OLDER = [
@@ -52,8 +67,11 @@ def test_older_names_of_load_balancers_are_read_too(kind: str, properties: dict[
 
 def test_every_kind_that_is_read_is_in_the_table_of_cases() -> None:
     older = {short_form(kind) for kind, _ in OLDER} | {"aws:elasticloadbalancing:LoadBalancer"}
-    read = {*NETWORK, *MACHINES, *DESCRIBED} - older
-    caught = {short_form(case.type) for case in [*network_violations(), *machine_violations()]}
-    passed = {short_form(case.type) for case in [*network_harmless(), *machine_harmless()]}
+    read = frozenset().union(*map(kinds, (Role.NETWORK, Role.MACHINE, Role.DOCUMENT, Role.CONTAINER)))
+    read = (read | kinds(Role.CLIENT) | kinds(Role.DESCRIBING)) - older - {"command:remote:CopyFile"}
+    violations = [*network_violations(), *machine_violations(), *place_violations()]
+    caught = {short_form(case.type) for case in violations}
+    harmless = [*network_harmless(), *machine_harmless(), *place_harmless()]
+    passed = {short_form(case.type) for case in harmless}
     assert read - caught == set()
     assert read - passed == set()

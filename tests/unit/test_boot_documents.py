@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from aws_docker.boot import BootJudgement, judge
 from aws_docker.boot.formats.encodings import LIMIT
 from aws_docker.host import userdata
+from aws_docker.host.systems import OperatingSystem
 from tests.unit.test_boot_listeners import HARMLESS, SAFE, VIOLATIONS
 
 ANY = "tcp://0.0.0.0:2375"
@@ -162,7 +163,7 @@ def test_what_cannot_be_read_is_said(data: str | bytes, sentence: str) -> None:
 # --- Our own hosts ---
 
 
-@pytest.mark.parametrize("os", sorted(userdata.INSTALL))
+@pytest.mark.parametrize("os", sorted(each.value for each in OperatingSystem))
 def test_our_own_host_is_recognised(os: str) -> None:
     judged = judge(userdata.user_data(os, parameter="build-configuration", volume_id="vol-1"))
     assert judged == BootJudgement(runs_docker=True, listeners=(), unread=(), private_keys=())

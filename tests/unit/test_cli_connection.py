@@ -2,22 +2,13 @@
 
 import io
 import json
-import re
-import subprocess
 import tarfile
+from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from aws_docker.cli.connection import (
-    Connection,
-    Shell,
-    context_archive,
-    environment,
-    find_connection,
-    render_environment,
-)
+from aws_docker.cli.connection import Connection, environment, every_connection, find_connection
+from aws_docker.cli.contexts import context_archive
 from aws_docker.cli.errors import CommandError
 
 
@@ -77,6 +68,91 @@ def test_outputs_in_camel_case() -> None:
     assert find_connection({"build": other_language}, None, "ci") == CI
 
 
+def spelled(outputs: Any, first: str) -> Any:
+    """Outputs in camel case (`first` is lower) or Pascal case (`first` is title), all the way down."""
+    if isinstance(outputs, dict):
+        return {_spelled(name, first): spelled(value, first) for name, value in outputs.items()}
+    return outputs
+
+
+def _spelled(name: str, first: str) -> str:
+    if name not in HOST and not name.endswith("s"):
+        return name  # a host or a client, which keeps its name
+    head, *rest = name.split("_")
+    return getattr(head, first)() + "".join(word.title() for word in rest)
+
+
+OTHER = {**HOST, "endpoint": "tcp://10.0.6.10:2376"}
+# Two hosts, a and b, in the forms in which programs put them out, and the paths by which `--output` names them.
+FORMS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "exported components": ({"a": HOST, "b": OTHER, "note": "text"}, ("a", "b")),
+    "a map of components": ({"hosts": {"a": HOST, "b": OTHER}}, ("hosts.a", "hosts.b")),
+    "maps in maps": ({"eu": {"build": {"a": HOST}, "ci": {"b": OTHER}}}, ("eu.build.a", "eu.ci.b")),
+    "a list of components": ({"hosts": [HOST, OTHER]}, ("hosts.0", "hosts.1")),
+    # examples/fleet: each host has CAs and clients of its own
+    "maps by host": (
+        {
+            "endpoints": {"a": HOST["endpoint"], "b": OTHER["endpoint"]},
+            **{f"{name}s": {"a": HOST[name], "b": HOST[name]} for name in HOST if name.endswith("material")},
+            **{name: {"a": HOST[name], "b": HOST[name]} for name in HOST if name.endswith("materials")},
+        },
+        ("a", "b"),
+    ),
+    # DockerFleet: one CA and the same clients for all
+    "a fleet": (
+        {**without("endpoint"), "endpoints": {"a": HOST["endpoint"], "b": OTHER["endpoint"]}},
+        ("a", "b"),
+    ),
+    "an exported fleet": (
+        {"ci": {**without("endpoint"), "endpoints": {"a": HOST["endpoint"], "b": OTHER["endpoint"]}}},
+        ("ci.a", "ci.b"),
+    ),
+}
+
+
+@pytest.mark.parametrize("spelling", ["snake", "lower", "title"])
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_outputs_is_read(form: str, spelling: str) -> None:
+    outputs, paths = FORMS[form]
+    if spelling != "snake":
+        outputs = spelled(outputs, spelling)
+        paths = tuple(path.replace("hosts", _spelled("hosts", spelling)) for path in paths)  # type: ignore[assignment]
+    first, second = paths
+    assert find_connection(outputs, first, None) == ALICE
+    assert find_connection(outputs, first, "ci") == CI
+    assert find_connection(outputs, second, None).endpoint == OTHER["endpoint"]
+    assert sorted(path for path in every_connection(outputs) if path) == sorted(paths)
+    with pytest.raises(CommandError) as refused:
+        find_connection(outputs, None, None)
+    assert f"several hosts: {', '.join(sorted(paths))}; choose one with --output" in str(refused.value)
+
+
+def test_a_fleets_own_endpoint_is_the_one_to_start_with() -> None:
+    outputs = {**HOST, "endpoints": {"a": HOST["endpoint"], "b": OTHER["endpoint"]}}
+    assert find_connection(outputs, None, None) == ALICE
+    assert find_connection(outputs, "b", "ci").endpoint == OTHER["endpoint"]
+
+
+def test_a_host_of_the_fleet_without_a_certificate_takes_no_others() -> None:
+    outputs = {
+        "endpoints": {"a": "tcp://10.0.5.10:2376", "b": "tcp://10.0.6.10:2376"},
+        "ca_materials": {"a": pem("CA")},
+        "cert_materials": {"a": pem("CERTIFICATE")},
+        "key_materials": {"a": pem("KEY")},
+    }
+    with pytest.raises(CommandError, match="puts out no client's certificate"):
+        find_connection(outputs, "b", None)
+
+
+def test_other_endpoints_are_no_hosts() -> None:
+    outputs = {
+        "build": HOST,
+        "database": {"endpoint": "db.example.com", "port": 5432},
+        "queue": {"endpoints": {"x": "y"}},
+    }
+    assert find_connection(outputs, None, None) == ALICE
+
+
 @pytest.mark.parametrize(
     ("outputs", "output", "client", "said"),
     [
@@ -87,6 +163,8 @@ def test_outputs_in_camel_case() -> None:
         (without("endpoint"), None, None, "is local only"),
         (without("ca_material"), None, None, "ca_material is not among the stack's outputs as PEM"),
         ({**HOST, "ca_material": "[secret]"}, None, None, "ca_material is not among"),
+        ({**HOST, "key_material": "[secret]"}, None, None, "but hidden; add --show-secrets to `pulumi`"),
+        ({"hosts": {"a": HOST, "b": HOST}}, "a", None, "those that do: hosts.a, hosts.b"),
         (without("key_material"), None, None, "the client's key is not among"),
         (without("cert_material", "key_material"), None, None, "several clients: alice, ci; choose one with"),
         (
@@ -115,38 +193,6 @@ def test_the_variables_of_docker() -> None:
         "DOCKER_TLS_VERIFY": "1",
         "DOCKER_CERT_PATH": "/certs",
     }
-
-
-AWKWARD = 'it\'s "a" $HOME `id` \\ ; & folder\nwith two lines'
-
-
-@pytest.mark.parametrize("shell", [Shell.sh, Shell.bash])
-def test_a_shell_reads_back_what_was_written(shell: Shell) -> None:
-    setting = render_environment({"DOCKER_CERT_PATH": AWKWARD}, shell)
-    unsetting = render_environment({"DOCKER_CERT_PATH": None}, shell)
-    for script, expected in ((setting, AWKWARD), (setting + unsetting, "")):
-        printed = subprocess.run(
-            [shell.value, "-c", script + "printenv DOCKER_CERT_PATH"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert printed.stderr == ""
-        assert printed.stdout.removesuffix("\n") == expected
-
-
-@given(value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
-def test_quotes_of_fish_and_powershell_close_only_at_the_end(value: str) -> None:
-    # fish: inside single quotes only \' and \\ are escapes. PowerShell: only '' is one.
-    fish = render_environment({"X": value}, Shell.fish)
-    inner = fish.removeprefix("set --global --export X '").removesuffix("';\n")
-    assert re.fullmatch(r"(?:[^'\\]|\\['\\])*", inner)
-    assert re.sub(r"\\(['\\])", r"\1", inner) == value
-
-    powershell = render_environment({"X": value}, Shell.powershell)
-    inner = powershell.removeprefix("$Env:X = '").removesuffix("'\n")
-    assert re.fullmatch(r"(?:[^']|'')*", inner)
-    assert inner.replace("''", "'") == value
 
 
 def test_a_context_has_docker_s_own_layout() -> None:

@@ -133,10 +133,16 @@ class Attempts:
             raise NotReady("the port is closed")
 
 
+@pytest.fixture
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "PAUSE_SECONDS", 0.01)
+
+
+@pytest.mark.usefixtures("quickly")
 def test_it_tries_again_until_the_host_is_ready_and_tells_why_it_waits() -> None:
     told: list[str] = []
     attempts = Attempts(20)
-    asyncio.run(until_ready(attempts, seconds=5, tell=told.append, tell_every=0.05, pause=0.01))
+    asyncio.run(until_ready(attempts, tell=told.append, tell_every=0.05))
     assert attempts.count == 21
     assert 1 <= len(told) <= 5
     assert all("the port is closed" in line for line in told)
@@ -144,10 +150,12 @@ def test_it_tries_again_until_the_host_is_ready_and_tells_why_it_waits() -> None
 
 def test_a_host_that_is_ready_is_asked_once() -> None:
     attempts = Attempts(0)
-    asyncio.run(until_ready(attempts, seconds=5, tell=print))
+    asyncio.run(until_ready(attempts, tell=print))
     assert attempts.count == 1
 
 
-def test_it_gives_up_with_the_last_cause() -> None:
+@pytest.mark.usefixtures("quickly")
+def test_it_gives_up_with_the_last_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "WAIT_SECONDS", 0.1)
     with pytest.raises(NotReady, match="the port is closed"):
-        asyncio.run(until_ready(Attempts(10_000), seconds=0.1, tell=print, pause=0.01))
+        asyncio.run(until_ready(Attempts(10_000), tell=print))

@@ -10,8 +10,9 @@ import yaml
 from aws_docker.boot import own
 from aws_docker.core.errors import InvalidInput
 from aws_docker.host import userdata
+from aws_docker.host.systems import OperatingSystem
 
-EVERY_OS = sorted(userdata.INSTALL)
+EVERY_OS = sorted(each.value for each in OperatingSystem)
 
 
 def files_of(text: str) -> dict[str, dict[str, Any]]:

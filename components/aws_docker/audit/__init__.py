@@ -1,16 +1,40 @@
 """What is really exposed: by AWS's configuration (`audit`), by the wire (`probe`), beside a stack's intent (`verify`).
 
-Facts: aws.py asks AWS and facts.py reads the answers; wire.py speaks to ports. Judgements, all pure: reach.py (who
-reaches a port), exposures.py (what an instance exposes), verdicts.py (what a port is), intent.py (what differs from a
-stack). findings.py has the ranks and exit statuses. auditing.py, probing.py and verifying.py put these together,
-report.py and sarif.py write them down.
+Facts: aws.py asks AWS and facts.py reads the answers; wire.py speaks to ports (tls.py, exchange.py) and
+conversations.py says what was seen. Judgements, all pure: reach.py (who reaches a port), exposures.py (what an instance
+exposes), verdicts.py (what a port is), intent.py (what differs from a stack). checks.py lists what may be found,
+findings.py says what a finding is and what exit status it makes, wording.py turns exposures into findings. auditing.py,
+probing.py and verifying.py put these together into what results.py has; showing/, report.py and sarif.py write it down.
+
+The names below are loaded when they are asked for: a probe needs no AWS SDK.
 """
 
-from .auditing import AuditReport, audit
-from .findings import Exit, Finding, Rank, Unchecked
-from .probing import ProbeReport, probe
-from .verdicts import PortJudgement, Verdict
-from .verifying import VerifyReport, verify
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from ..core.checks import Severity
+    from .auditing import audit
+    from .findings import Exit, Finding, Unchecked
+    from .probing import probe
+    from .results import AuditReport, ProbeReport, VerifyReport
+    from .verdicts import PortJudgement, Verdict
+    from .verifying import verify
+
+_HOMES: Final = {
+    "AuditReport": ".results",
+    "Exit": ".findings",
+    "Finding": ".findings",
+    "PortJudgement": ".verdicts",
+    "ProbeReport": ".results",
+    "Severity": "..core.checks",
+    "Unchecked": ".findings",
+    "Verdict": ".verdicts",
+    "VerifyReport": ".results",
+    "audit": ".auditing",
+    "probe": ".probing",
+    "verify": ".verifying",
+}
 
 __all__ = [
     "AuditReport",
@@ -18,7 +42,7 @@ __all__ = [
     "Finding",
     "PortJudgement",
     "ProbeReport",
-    "Rank",
+    "Severity",
     "Unchecked",
     "Verdict",
     "VerifyReport",
@@ -26,3 +50,9 @@ __all__ = [
     "probe",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name], __name__), name)

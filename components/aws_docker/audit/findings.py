@@ -1,26 +1,16 @@
 """Says what a finding is, how findings are ranked, and what exit status they make. Pure.
 
-The audit, the probe and the comparison with a stack all speak in these terms. What is found is decided by
-exposures.py, verdicts.py and intent.py.
+The audit, the probe and the comparison with a stack all speak in these terms, and in data: what is shown of it is for
+report.py and sarif.py. What may be found is listed in checks.py; what is found is decided by exposures.py, verdicts.py
+and intent.py.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
-
-class Rank(StrEnum):
-    """How bad; from the worst."""
-
-    CRITICAL = "critical"
-    """Open to the internet, or to whoever asked, without a client certificate: whoever connects is root."""
-    HIGH = "high"
-    """The internet, or an unknown server, is where only trusted sources should be."""
-    MEDIUM = "medium"
-    """Open wider than trusted inside private networks, or one mistake away from critical."""
-    LOW = "low"
-    """Nothing reaches it now."""
+from ..core.checks import Severity
 
 
 class Exit(IntEnum):
@@ -31,92 +21,46 @@ class Exit(IntEnum):
     NOT_CHECKED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of finding: what SARIF calls a rule."""
+class StepKind(StrEnum):
+    """What a step of a path, or a piece of evidence, is."""
 
+    RULE = "rule"
+    """A security group's ingress rule; `of` is the group."""
+    ACL = "acl"
+    """A network ACL, and the entry that decides."""
+    ROUTE = "route"
+    """By what packets come: a gateway or connection; the subnet or VPC for what stays inside."""
+    LISTENER = "listener"
+    """What serves the Docker API; `of` says where it is configured."""
+    PRIVATE_KEY = "private-key"
+    """A place where a private key stands; never the key."""
+    ANSWER = "answer"
+    """What was seen on the wire."""
+    ACCEPTANCE = "acceptance"
+    """An acceptance that is no longer in force."""
+    ABSENCE = "absence"
+    """What would have to be there, and is not."""
+
+
+class Step(NamedTuple):
+    """One thing that makes a finding so."""
+
+    kind: StepKind
     id: str
-    what: str
-    """One sentence: what is so."""
-    why: str
-    """One sentence: why it matters."""
+    """The resource's own id, or the place."""
+    text: str
+    """The same for people; a clause."""
+    of: str = ""
+    """What it belongs to."""
 
 
-KINDS: Final = {
-    kind.id: kind
-    for kind in (
-        Kind(
-            "open-to-the-internet-without-tls",
-            "The internet reaches a Docker API that asks no client for a certificate.",
-            "Whoever connects to a Docker API is root on its host.",
-        ),
-        Kind(
-            "open-to-the-internet",
-            "The internet reaches a port of the Docker API.",
-            "Only TLS stands between the internet and root: network and TLS must hold together.",
-        ),
-        Kind(
-            "open-wider-than-trusted",
-            "Addresses that are not trusted reach a port of the Docker API.",
-            "Only trusted sources may reach the Docker API, by private networks too.",
-        ),
-        Kind(
-            "trusted-without-tls",
-            "Trusted sources reach a Docker API that asks no client for a certificate.",
-            "Every process at a trusted address is then root on the host.",
-        ),
-        Kind(
-            "listener-without-tls",
-            "User-data starts a Docker API that asks no client for a certificate; no packet reaches it now.",
-            "The next security-group rule opens it.",
-        ),
-        Kind(
-            "private-key-in-user-data",
-            "User-data holds a private key.",
-            "Every process on the instance, and whoever may describe it, can read user-data.",
-        ),
-        Kind(
-            "api-in-clear-text",
-            "A Docker API answers in clear text to whoever connects.",
-            "Whoever connects to a Docker API is root on its host.",
-        ),
-        Kind(
-            "api-without-client-certificate",
-            "A Docker API answers over TLS to clients without a certificate.",
-            "TLS encrypts, and whoever connects is root on the host.",
-        ),
-        Kind(
-            "certificate-expired",
-            "The server's certificate is not valid today.",
-            "Docker's clients refuse it, and people then switch verification off.",
-        ),
-        Kind(
-            "unexpected-authority",
-            "The server's certificate is not of the expected CA.",
-            "It may be another server at this address, which would be told what clients send.",
-        ),
-        Kind(
-            "certificate-for-another-name",
-            "The server's certificate is for other names or addresses.",
-            "Docker's clients refuse it, and people then switch verification off.",
-        ),
-        Kind(
-            "old-tls",
-            "The server speaks a TLS version older than 1.2.",
-            "TLS 1.0 and 1.1 are broken (RFC 8996); dockerd has not spoken them since 17.x.",
-        ),
-        Kind(
-            "bundle-refused",
-            "The client bundle does not work with this server.",
-            "A client that should be served is not.",
-        ),
-        Kind(
-            "drift",
-            "What is configured, or what the wire says, is not what the stack intends.",
-            "Exposure that nobody intended is exposure that nobody watches.",
-        ),
-    )
-}
+class Closing(NamedTuple):
+    """What closes a finding, or a part of it."""
+
+    hint: str
+    """A command, or what to do."""
+    removes: str = ""
+    """The id of the step that is then gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +68,17 @@ class Finding:
     """Something that is not as it should be."""
 
     kind: str
-    """A key of KINDS."""
-    rank: Rank
+    """A key of CHECKS."""
+    severity: Severity
     subject: str
     """What it is about, the same from run to run: an ARN and port, or an address and port."""
     message: str
     """A sentence."""
-    path: tuple[str, ...] = ()
-    """What makes it so, from the source to the listener."""
-    close: tuple[str, ...] = ()
-    """Commands that close it."""
+    paths: tuple[tuple[Step, ...], ...] = ()
+    """The ways in: each by itself leads from the source to the subject."""
+    evidence: tuple[Step, ...] = ()
+    """What is there: listeners, keys, answers."""
+    close: tuple[Closing, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +90,41 @@ class Unchecked:
     """A sentence: why it could not, and what to do."""
 
 
-_ORDER: Final = list(Rank)
+class Report(Protocol):
+    """What every command reports."""
+
+    @property
+    def command(self) -> str:
+        """audit, probe or verify."""
+        ...
+
+    @property
+    def findings(self) -> Sequence[Finding]: ...
+
+    @property
+    def unchecked(self) -> Sequence[Unchecked]: ...
+
+    @property
+    def status(self) -> Exit: ...
+
+
+_ORDER: Final = list(Severity)
+_MOST_PATHS: Final = 8
 
 
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings, the worst first, and otherwise by subject."""
-    return tuple(sorted(findings, key=lambda each: (_ORDER.index(each.rank), each.subject, each.kind)))
+    return tuple(sorted(findings, key=lambda each: (_ORDER.index(each.severity), each.subject, each.kind)))
+
+
+def lines(finding: Finding) -> Iterator[str]:
+    """What makes a finding so, in plain text: a line for each way in, and for what is there."""
+    for path in finding.paths[:_MOST_PATHS]:
+        yield " → ".join(step.text for step in path)
+    if (more := len(finding.paths) - _MOST_PATHS) > 0:
+        yield f"and {more} more rules and routes, which --json lists"
+    for step in finding.evidence:
+        yield step.text
 
 
 def exit_status(findings: Iterable[Finding], unchecked: Iterable[Unchecked]) -> Exit:

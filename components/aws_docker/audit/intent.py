@@ -4,21 +4,25 @@ The intent is the ingress rules that the stack's state holds: what the component
 done to the security group since. How to get at the state, the configuration and the wire is for verifying.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from ..core.addresses import AddressSet
-from .exposures import Exposure
-from .facts import GroupRule, RegionFacts, read_rules
-from .findings import Finding, Rank, Unchecked
+from ..core.addresses import AddressSet, union
+from ..core.checks import Severity
+from ..core.ports import DOCKER_TLS_PORT
+from .certificates import expires_soon, expiring
+from .exposures import Judged
+from .facts import RegionFacts, read_rules
+from .findings import Closing, Finding, Step, StepKind, Unchecked
 from .reach import Region
 from .verdicts import PortJudgement, Verdict
+from .wording import boot_findings, opening_finding
 
 _HOST: Final = "aws-docker:index:DockerHost"
 _RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
-_TLS_PORT: Final = 2376
 _QUIET: Final = (Verdict.CLOSED, Verdict.FILTERED)
 
 
@@ -35,6 +39,8 @@ class Intent:
     remote: bool
     rules: tuple[Mapping[str, Any], ...]
     """Its ingress rules, as DescribeSecurityGroupRules would have them."""
+    certificates_expire_at: datetime.datetime | None = None
+    """When the first of the server's and clients' certificates does, by the stack's state."""
 
 
 def read_intents(state: Mapping[str, Any]) -> list[Intent]:
@@ -98,7 +104,18 @@ def _intent(
     if endpoint:
         address = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
     name = str(host["urn"]).rpartition("::")[2]
-    return Intent(name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules))
+    expire_at = _time(output("certificates_expire_at", "certificatesExpireAt"))
+    return Intent(
+        name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules), expire_at
+    )
+
+
+def _time(text: str) -> datetime.datetime | None:
+    try:
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, list[Unchecked]]:
@@ -120,35 +137,56 @@ def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, li
 
 
 def configuration_drift(
-    intent: Intent, intended: AddressSet, exposures: Iterable[Exposure], findings: Iterable[Finding]
+    intent: Intent, intended: AddressSet, judged: Judged, now: datetime.datetime | None = None
 ) -> list[Finding]:
-    """Where AWS's configuration differs from the intent; `findings` are the audit's with the intended as trusted."""
+    """Where AWS's configuration differs from the intent; `judged` with the intended sources as the trusted ones."""
     drift: list[Finding] = []
-    for finding in findings:
-        if finding.kind.startswith("open"):
-            who = finding.message.replace(", which no --trusted names,", "")
-            drift.append(replace(finding, kind="drift", message=f"Wider than {intent.name} intends: {who}"))
-        else:
-            drift.append(finding)
-    own = list(exposures)
+    for opening in judged.openings:
+        finding = opening_finding(opening, judged.region, "")
+        if opening.wider:
+            message = f"Wider than {intent.name} intends: {finding.message}"
+            finding = replace(finding, kind="drift", message=message)
+        drift.append(finding)
+    drift += boot_findings(judged)
+    drift += _certificates(intent, now or datetime.datetime.now(datetime.UTC))
     subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance}"
-    if not own:
+    if not judged.exposures:
         message = f"{intent.name} intends instance {intent.instance}, which is gone."
-        return [*drift, Finding("drift", Rank.HIGH, subject, message, (), ("pulumi up --refresh",))]
-    reached = AddressSet()
-    for exposure in own:
-        for port in exposure.ports:
-            if port.port == _TLS_PORT:
-                reached |= port.reach.addresses | AddressSet.of(
-                    (*exposure.interface.private, *exposure.interface.ipv6)
-                )
-    if missing := intended - reached:
-        cidrs = missing.cidrs()
-        shown = ", ".join(cidrs[:4]) + (f" and {len(cidrs) - 4} more" if len(cidrs) > 4 else "")
-        message = f"Narrower than {intent.name} intends: {shown} cannot reach TCP {_TLS_PORT}."
-        path = ("no rule, network ACL or route lets them through, by the instance's configuration",)
-        drift.append(Finding("drift", Rank.LOW, f"{subject} narrower", message, path))
+        close = (Closing("pulumi up --refresh"),)
+        return [*drift, Finding("drift", Severity.HIGH, subject, message, close=close)]
+    if missing := intended - _reaching(judged):
+        message = (
+            f"Narrower than {intent.name} intends: {missing.summary(4)} cannot reach TCP {DOCKER_TLS_PORT}."
+        )
+        text = "no rule, network ACL or route lets them through, by the instance's configuration"
+        nothing = Step(StepKind.ABSENCE, intent.instance, text)
+        drift.append(Finding("drift", Severity.LOW, f"{subject} narrower", message, evidence=(nothing,)))
     return drift
+
+
+def _certificates(intent: Intent, now: datetime.datetime) -> Iterator[Finding]:
+    """What the stack knows of its certificates: the clients', too, which no probe sees."""
+    ends = intent.certificates_expire_at
+    subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance} certificates"
+    if ends is not None and ends < now:
+        message = f"A certificate of {intent.name} expired on {ends:%Y-%m-%d}, by the stack's state."
+        yield Finding("certificate-expired", Severity.MEDIUM, subject, message)
+    elif ends is not None and expires_soon(ends, now):
+        yield expiring(f"A certificate of {intent.name}", subject, ends)
+
+
+def _reaching(judged: Judged) -> AddressSet:
+    """Who reaches the instance's TLS port; it does itself."""
+    return union(
+        addresses
+        for exposure in judged.exposures
+        for port in exposure.ports
+        if port.port == DOCKER_TLS_PORT
+        for addresses in (
+            port.reach.addresses,
+            AddressSet.of((*exposure.interface.private, *exposure.interface.ipv6)),
+        )
+    )
 
 
 def wire_drift(
@@ -160,16 +198,19 @@ def wire_drift(
     for port in ports:
         subject = f"{port.endpoint}"
         if port.verdict in _QUIET:
-            if intent.remote and inside and port.endpoint.port == _TLS_PORT:
+            if intent.remote and inside and port.endpoint.port == DOCKER_TLS_PORT:
                 message = f"{intent.name} intends to serve {here}, from where {subject} is {port.verdict}."
-                drift.append(Finding("drift", Rank.MEDIUM, subject, message, (port.told,)))
-        elif port.endpoint.port != _TLS_PORT or not intent.remote:
+                drift.append(_on_the_wire(port, Severity.MEDIUM, message))
+        elif port.endpoint.port != DOCKER_TLS_PORT or not intent.remote:
             message = f"{intent.name} intends nothing at {subject}, which answers: {port.verdict}."
-            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+            drift.append(_on_the_wire(port, Severity.HIGH, message))
         elif port.verdict is not Verdict.MUTUAL_TLS and port.checked and not port.findings:
             message = f"{intent.name} intends mutual TLS at {subject}, which is {port.verdict}."
-            drift.append(Finding("drift", Rank.HIGH, subject, message, (port.told,)))
+            drift.append(_on_the_wire(port, Severity.HIGH, message))
     return drift
 
 
-__all__ = ["GroupRule", "Intent", "configuration_drift", "intended_sources", "read_intents", "wire_drift"]
+def _on_the_wire(port: PortJudgement, severity: Severity, message: str) -> Finding:
+    subject = str(port.endpoint)
+    seen = Step(StepKind.ANSWER, subject, port.evidence)
+    return Finding("drift", severity, subject, message, evidence=(seen,))

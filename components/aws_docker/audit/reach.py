@@ -26,7 +26,7 @@ INTERNET: Final = EVERYWHERE - PRIVATE - NEVER_SOURCES
 """Where packets from the internet can come from."""
 _GLOBAL_IPV6: Final = AddressSet.of(["2000::/3"])
 _FIRST_PORT, _LAST_PORT = 1, 65_535
-_FIRST_EPHEMERAL: Final = 1_024
+FIRST_EPHEMERAL: Final = 1_024
 
 
 class SourceClass(StrEnum):
@@ -52,6 +52,17 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """How sources pass a network ACL."""
+
+    acl: str
+    number: int | None
+    """Of the entry that lets the first of their addresses in, which stands for all."""
+    low_ports_only: bool
+    """Whether answers to some of them get out only to client ports below 1024: a client may choose its port."""
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """Sources that one rule lets in by one route, all the way."""
 
@@ -59,8 +70,33 @@ class Way:
     source: Source
     addresses: AddressSet
     """Exactly those that get through everything."""
+    acl: Passage | None
+    """How they pass the network ACL; None for what stays inside the subnet, and meets none."""
+
+
+class Barrier(StrEnum):
+    """What stops a class of sources, in the order in which their packets meet it."""
+
+    ADDRESS = "address"
+    """The interface has no address that they could send to."""
+    ROUTE = "route"
+    """No route leads to them, and so none back."""
+    ACL = "acl"
+    """The network ACL lets none of them in, or no answer out."""
+    RULE = "rule"
+    """No security group's rule names any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A class of sources of which nobody gets in, and the first thing that sees to it."""
+
+    kind: SourceClass
+    via: str
+    """By what they would come; empty for who has no way."""
+    barrier: Barrier
     acl: str
-    """What the network ACL says of them."""
+    """The interface's network ACL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +107,8 @@ class Reach:
     ways: tuple[Way, ...]
     unresolved: tuple[str, ...] = ()
     """Sources that could not be resolved to addresses, a sentence each."""
+    stops: tuple[Stop, ...] = ()
+    """Whom nothing lets in, and what stops them: each way packets could come by, and the internet always."""
 
     @property
     def addresses(self) -> AddressSet:
@@ -123,9 +161,30 @@ class Region:
                 if not inside:
                     through &= admitted
                 if through:
-                    says = "" if inside else _acl_says(acl, port, through, ordinary)
-                    ways.append(Way(rule, source, through, says))
-        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)))
+                    passage = None if inside else _passage(acl, port, through, ordinary)
+                    ways.append(Way(rule, source, through, passage))
+        # Whom an unread list or group lets in is not known: that no rule names them can't be said then.
+        stops = tuple(
+            stop
+            for stop in self._stops(interface, acl, sources, admitted, ways)
+            if not (unresolved and stop.barrier is Barrier.RULE)
+        )
+        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)), stops)
+
+    def _stops(
+        self, interface: Interface, acl: Acl, sources: list[Source], admitted: AddressSet, ways: list[Way]
+    ) -> Iterator[Stop]:
+        """What stops each class of sources of which nobody gets in."""
+        if not any(source.kind is SourceClass.INTERNET for source in sources):
+            addressed = interface.public or any(address in _GLOBAL_IPV6 for address in interface.ipv6)
+            barrier = Barrier.ROUTE if addressed else Barrier.ADDRESS
+            yield Stop(SourceClass.INTERNET, "", barrier, acl.id)
+        served = {way.source.via for way in ways}
+        for source in sources:
+            if source.via not in served:
+                inside = source.kind is SourceClass.SUBNET
+                passes = inside or source.addresses & admitted
+                yield Stop(source.kind, source.via, Barrier.RULE if passes else Barrier.ACL, acl.id)
 
     def _admitted_by_rules(
         self, interface: Interface, port: int
@@ -170,7 +229,7 @@ class Region:
             inward = acl_admits(acl.ingress, port)
             known = (
                 inward & acl_admits(acl.egress, _FIRST_PORT, _LAST_PORT),
-                inward & acl_admits(acl.egress, _FIRST_EPHEMERAL, _LAST_PORT),
+                inward & acl_admits(acl.egress, FIRST_EPHEMERAL, _LAST_PORT),
             )
             self._admitted[acl.id, port] = known
         return known
@@ -247,14 +306,10 @@ class Region:
         yield from found.items()
 
 
-def _acl_says(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet) -> str:
-    """Which entries let a source through: those of its first address stand for all."""
+def _passage(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet) -> Passage:
     first = str(next(through.networks()).network_address)
     inward = _deciding(acl.ingress, port, first)
-    said = f"{acl.id} rule {inward.number if inward else '?'} allows it in"
-    if through <= ordinary:
-        return said
-    return f"{said}, and lets answers out to client ports below {_FIRST_EPHEMERAL} only, which a client may choose"
+    return Passage(acl.id, inward.number if inward else None, not through <= ordinary)
 
 
 def _deciding(entries: tuple[AclEntry, ...], port: int, address: str) -> AclEntry | None:

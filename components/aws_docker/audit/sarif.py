@@ -10,29 +10,41 @@ import json
 import re
 from typing import Any, Final
 
-from .findings import KINDS, Exit, Finding, Kind, Rank
-from .report import Report
+from ..core.checks import Check, Severity
+from .accepting import Acceptance, AcceptingReport
+from .checks import CHECKS
+from .findings import Exit, Finding, Report, Step, lines
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
-_LEVELS: Final = {Rank.CRITICAL: "error", Rank.HIGH: "error", Rank.MEDIUM: "warning", Rank.LOW: "note"}
+_LEVELS: Final = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+}
 # GitHub's scale for "security-severity": above 9 is critical, from 7 high, from 4 medium.
-_SEVERITIES: Final = {Rank.CRITICAL: "9.8", Rank.HIGH: "8.0", Rank.MEDIUM: "5.5", Rank.LOW: "2.0"}
+_SEVERITIES: Final = {
+    Severity.CRITICAL: "9.8",
+    Severity.HIGH: "8.0",
+    Severity.MEDIUM: "5.5",
+    Severity.LOW: "2.0",
+}
 
 
 def to_sarif(report: Report, version: str) -> str:
     """The report as a SARIF log of one run."""
-    worst: dict[str, Rank] = {}
-    for finding in report.findings:  # the worst come first
-        worst.setdefault(finding.kind, finding.rank)
-    rules = [_rule(KINDS[kind], rank) for kind, rank in worst.items()]
+    worst: dict[str, Severity] = {}
+    accepted = report.accepted if isinstance(report, AcceptingReport) else ()
+    for finding in (*report.findings, *(finding for finding, _ in accepted)):  # the worst come first
+        worst.setdefault(finding.kind, finding.severity)
+    rules = [_rule(CHECKS[kind], severity) for kind, severity in worst.items()]
     index = {rule["id"]: at for at, rule in enumerate(rules)}
     run: dict[str, Any] = {
         "tool": {
             "driver": {
                 "name": f"aws-docker {report.command}",
                 "semanticVersion": version,
-                "informationUri": "https://pypi.org/project/aws-docker/",
                 "rules": rules,
             }
         },
@@ -50,42 +62,81 @@ def to_sarif(report: Report, version: str) -> str:
                 ],
             }
         ],
-        "results": [_result(finding, index[finding.kind]) for finding in report.findings],
+        "results": [
+            *(_result(finding, index[finding.kind]) for finding in report.findings),
+            *(_suppressed(_result(each, index[each.kind]), acceptance) for each, acceptance in accepted),
+        ],
         "columnKind": "unicodeCodePoints",
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
 
 
-def _rule(kind: Kind, rank: Rank) -> dict[str, Any]:
+def _rule(check: Check, severity: Severity) -> dict[str, Any]:
     return {
-        "id": kind.id,
-        "shortDescription": {"text": kind.what},
-        "fullDescription": {"text": f"{kind.what} {kind.why}"},
-        "help": {"text": kind.why},
-        "defaultConfiguration": {"level": _LEVELS[rank]},
-        "properties": {"tags": ["security"], "security-severity": _SEVERITIES[rank]},
+        "id": check.id,
+        "shortDescription": {"text": check.what},
+        "fullDescription": {"text": f"{check.what} {check.why}"},
+        "help": {"text": f"{check.why} {check.hint}"},
+        "defaultConfiguration": {"level": _LEVELS[severity]},
+        "properties": {"tags": ["security"], "security-severity": _SEVERITIES[severity]},
     }
 
 
 def _result(finding: Finding, rule: int) -> dict[str, Any]:
-    text = "\n".join([finding.message, *finding.path, *(f"Close it: {command}" for command in finding.close)])
+    text = "\n".join(
+        [finding.message, *lines(finding), *(f"Close it: {each.hint}" for each in finding.close)]
+    )
     identity = f"{finding.kind} {finding.subject}"
-    return {
+    result: dict[str, Any] = {
         "ruleId": finding.kind,
         "ruleIndex": rule,
-        "level": _LEVELS[finding.rank],
+        "level": _LEVELS[finding.severity],
         "message": {"text": text},
         "locations": [
             {
-                "physicalLocation": {
-                    "artifactLocation": {
-                        "uri": re.sub(r"[^A-Za-z0-9._/-]+", "/", finding.subject).strip("/")
-                    },
-                    "region": {"startLine": 1},
-                },
+                "physicalLocation": _file(finding.subject),
                 "logicalLocations": [{"fullyQualifiedName": finding.subject, "kind": "resource"}],
             }
         ],
         "partialFingerprints": {"subject/v1": hashlib.sha256(identity.encode()).hexdigest()},
-        "properties": {"rank": str(finding.rank)},
+        "properties": {"severity": str(finding.severity)},
+    }
+    # What leads there: for each way in the steps from the source to what is there; without one, what is there.
+    if finding.paths:
+        result["codeFlows"] = [
+            {
+                "threadFlows": [
+                    {"locations": [{"location": _place(step)} for step in (*path, *finding.evidence)]}
+                ]
+            }
+            for path in finding.paths
+        ]
+    elif finding.evidence:
+        result["relatedLocations"] = [_place(step) for step in finding.evidence]
+    return result
+
+
+def _suppressed(result: dict[str, Any], acceptance: Acceptance) -> dict[str, Any]:
+    """A finding that is accepted, by a file of its own."""
+    justification = f"{acceptance.reason} (until {acceptance.expires})"
+    return {
+        **result,
+        "suppressions": [{"kind": "external", "justification": justification}],
+    }
+
+
+def _place(step: Step) -> dict[str, Any]:
+    """A step as a location: the resource in its group or file, and what it does."""
+    name = f"{step.of}/{step.id}" if step.of else step.id
+    return {
+        "physicalLocation": _file(name),
+        "logicalLocations": [{"fullyQualifiedName": name, "kind": str(step.kind)}],
+        "message": {"text": step.text},
+    }
+
+
+def _file(name: str) -> dict[str, Any]:
+    return {
+        "artifactLocation": {"uri": re.sub(r"[^A-Za-z0-9._/-]+", "/", name).strip("/")},
+        "region": {"startLine": 1},
     }

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 from ..core.addresses import Address, Network
 from ..core.errors import InvalidInput
+from ..core.ports import DOCKER_PORTS
 
-DOCKER_PORTS: Final = (2375, 2376)
 MOST_ADDRESSES: Final = 65_536
 """How many addresses a probe takes without being told that it is meant: a /16."""
 

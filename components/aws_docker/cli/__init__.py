@@ -1,12 +1,13 @@
 """The `aws-docker` command: hands what a stack put out to Docker's clients, and audits what is exposed.
 
-app.py, audit.py, probe.py and verify.py hold the commands; reporting.py shows what the last three found. stack.py reads
-a stack, connection.py decides what a client needs and how it is written down, bundle.py keeps keys private on disk.
+app.py puts the commands together, each of which stands in a file of its name; options.py has the options that they
+share. stack.py reads a stack, connection.py finds a client's way to a host in what that put out. shells.py and
+contexts.py write it as clients read it, keyfiles.py keeps keys private on disk, reporting.py shows what was found.
 """
 
 import sys
 
-from .errors import CommandError
+from .errors import CommandError, missing
 
 
 def main() -> None:
@@ -14,12 +15,10 @@ def main() -> None:
     where something was to be checked and could not be."""
     try:
         from .app import app
-    except ModuleNotFoundError as error:
-        if error.name not in {"boto3", "cryptography", "rich", "typer"}:
-            raise
-        sys.exit(f"aws-docker: the module {error.name} is missing; run: pip install 'aws-docker[audit]'")
-    try:
+
         app(prog_name="aws-docker")
+    except ModuleNotFoundError as error:
+        sys.exit(f"aws-docker: {missing(error)}")
     except CommandError as error:
         print(f"aws-docker: {error}", file=sys.stderr)
         sys.exit(error.status)

@@ -1,15 +1,17 @@
 """`aws-docker audit`: what accounts expose, by AWS's configuration."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aws_docker.audit import auditing, aws
-from aws_docker.audit.findings import Unchecked
-
 from .errors import NotChecked, checking
-from .reporting import Sarif, finish, progress
+from .options import Accepted, Html, Json, Profile, Sarif
+from .reporting import finish, progress, read
+
+if TYPE_CHECKING:
+    from aws_docker.audit import aws
+    from aws_docker.audit.findings import Unchecked
 
 
 def audit(
@@ -19,9 +21,11 @@ def audit(
     all_regions: Annotated[
         bool, typer.Option("--all-regions", help="Every region that the account has enabled.")
     ] = False,
-    profile: Annotated[
-        str | None, typer.Option("--profile", help="A profile of the AWS CLI, SSO profiles as well.")
+    skip_region: Annotated[
+        list[str] | None,
+        typer.Option("--skip-region", help="Regions to leave out, as they are closed: named in the report."),
     ] = None,
+    profile: Profile = None,
     trusted: Annotated[
         list[str] | None,
         typer.Option("--trusted", "-t", metavar="CIDR", help="Networks that may reach Docker's ports."),
@@ -35,8 +39,10 @@ def audit(
     external_id: Annotated[
         str | None, typer.Option("--external-id", help="What the roles' trust policies ask for, if anything.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    accepted: Accepted = None,
+    as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Say who can reach Docker's ports on EC2 instances, and by which rule, ACL and route.
 
@@ -47,6 +53,9 @@ def audit(
     Ends with 0 where all is as intended, 1 with findings, 2 where something could not be checked.
     """
     with checking():
+        from aws_docker.audit import auditing, aws
+
+        acceptances = read(accepted)
         if region and all_regions:
             raise NotChecked("--region and --all-regions exclude each other; leave one out")
         networks = auditing.read_trusted(trusted or ())
@@ -58,15 +67,19 @@ def audit(
                 regions=region,
                 accounts=accounts,
                 all_regions=all_regions,
+                skip_regions=skip_region or (),
                 refused=refused,
                 progress=lambda doing, done, total: advance(done, total, doing),
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _accounts(
-    base: aws.Account, wanted: Sequence[str], role: str, external_id: str | None
-) -> tuple[list[aws.Account], list[Unchecked]]:
+    base: "aws.Account", wanted: Sequence[str], role: str, external_id: str | None
+) -> "tuple[list[aws.Account], list[Unchecked]]":
+    from aws_docker.audit import aws
+    from aws_docker.audit.findings import Unchecked
+
     if not wanted:
         return [base], []
     answers = [aws.assume(base, each, role, external_id) for each in dict.fromkeys(wanted)]

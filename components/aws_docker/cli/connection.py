@@ -1,15 +1,13 @@
-"""What a Docker client needs to reach a host, found in a stack's outputs, and the forms clients read it in. Pure.
+"""What a Docker client needs to reach a host, found in a stack's outputs. Pure.
 
-Outputs are recognised by DockerHost's own names, in Python's spelling or in camel case, as other languages put them.
+Outputs are recognised by DockerHost's own names, spelled as any of Pulumi's languages spells them. A host's outputs may
+stand among the stack's own, in one output (an exported component, a map), deeper in maps and lists of hosts, or spread
+over maps by host (`endpoints`, `ca_materials`, …), as DockerFleet and examples/fleet put them out.
 """
 
-import io
-import json
-import shlex
-import tarfile
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any, cast
 
 from .errors import CommandError
@@ -26,41 +24,40 @@ class Connection:
     key: str = field(repr=False)
 
 
-class Shell(StrEnum):
-    """The shells that `env` writes for."""
-
-    sh = "sh"
-    bash = "bash"
-    zsh = "zsh"
-    fish = "fish"
-    powershell = "powershell"
-
-
 DOCKER_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+# Names without case and underscores: ca_material, caMaterial and CaMaterial are one.
+_MATERIALS = ("camaterial", "certmaterial", "keymaterial")
+_CLIENTS = ("clientcertmaterials", "clientkeymaterials")
+_OTHERS = {"privateip", "publicip", "instanceid", "securitygroupid", "certificatesexpireat"}
 
 
 def find_connection(outputs: Mapping[str, Any], output: str | None, client: str | None) -> Connection:
     """The connection of `client` (the first one where none is named) to the host that a stack put out.
 
-    A host's outputs stand among the stack's own, or together in one output, which `output` names.
+    `output` names one of several hosts, by the path of names that leads to it, such as `build` or `hosts.a`.
     Raises CommandError, which says what is missing.
     """
-    host = _host(outputs, output)
-    endpoint = _get(host, "endpoint")
-    if not endpoint:
-        raise CommandError(
-            "the stack's host has no endpoint: it is local only",
-            "give DockerHost trusted_cidrs, or log in by Session Manager",
-        )
-    ca = _get(host, "ca_material")
-    name, certificate, key = _identity(host, client)
-    return Connection(
-        str(endpoint),
-        name,
-        _pem(ca, "ca_material"),
-        _pem(certificate, "the client's certificate"),
-        _pem(key, "the client's key"),
-    )
+    return _connection(_choose(outputs, output), client)
+
+
+def every_connection(outputs: Mapping[str, Any], client: str | None = None) -> dict[str, Connection]:
+    """The connections to all hosts that a stack puts out with what it takes, by path; `""` is the stack itself."""
+    found: dict[str, Connection] = {}
+    for path, host in hosts(outputs).items():
+        try:
+            found[path] = _connection(host, client)
+        except CommandError:
+            continue
+    return found
+
+
+def hosts(outputs: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Every host among these outputs by path; `""` is the stack itself. A host's names are those of _plain."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for path, host in _search(outputs, ""):
+        found.setdefault(path, host)
+    return found
 
 
 def environment(connection: Connection, folder: str) -> dict[str, str]:
@@ -68,83 +65,92 @@ def environment(connection: Connection, folder: str) -> dict[str, str]:
     return dict(zip(DOCKER_VARIABLES, (connection.endpoint, "1", folder), strict=True))
 
 
-def render_environment(variables: Mapping[str, str | None], shell: Shell) -> str:
-    """Commands that set these variables in a shell, or unset those without a value."""
-    return "".join(_assignment(name, value, shell) + "\n" for name, value in variables.items())
+def _plain(name: object) -> str:
+    return re.sub(r"[_-]", "", str(name)).lower()
 
 
-def context_archive(connection: Connection) -> bytes:
-    """A tar that `docker context import` reads: metadata and TLS files (docker/cli, cli/context/store)."""
-    metadata = {
-        "Name": "aws-docker",  # replaced by the name that the import is given
-        "Metadata": {"Description": f"aws-docker, client {connection.client}"},
-        "Endpoints": {"docker": {"Host": connection.endpoint, "SkipTLSVerify": False}},
-    }
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        for name, content in (
-            ("meta.json", json.dumps(metadata)),
-            ("tls/docker/ca.pem", connection.ca),
-            ("tls/docker/cert.pem", connection.certificate),
-            ("tls/docker/key.pem", connection.key),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(content.encode())
-            member.mode = 0o600
-            tar.addfile(member, io.BytesIO(content.encode()))
-    return archive.getvalue()
+def _items(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        return [(str(name), each) for name, each in cast(Mapping[Any, Any], value).items()]
+    if isinstance(value, list):
+        return [(str(place), each) for place, each in enumerate(cast(list[Any], value))]
+    return []
 
 
-def _assignment(name: str, value: str | None, shell: Shell) -> str:
-    match shell:
-        case Shell.fish:
-            if value is None:
-                return f"set --erase {name};"
-            escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-            return f"set --global --export {name} '{escaped}';"
-        case Shell.powershell:
-            if value is None:
-                return f"Remove-Item -ErrorAction Ignore Env:{name}"
-            escaped = value.replace("'", "''")
-            return f"$Env:{name} = '{escaped}'"
-        case _:
-            return f"unset {name};" if value is None else f"export {name}={shlex.quote(value)};"
+def _search(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    items = _items(value)
+    own = {_plain(name): each for name, each in reversed(items)}
+    several = _items(own.get("endpoints"))
+    # Others have endpoints, too: a database, a queue.
+    if own.keys() & {*_MATERIALS, *(f"{name}s" for name in _MATERIALS), *_CLIENTS}:
+        for name, endpoint in several:
+            yield _join(path, name), {"endpoint": endpoint, **_part(own, name)}
+    if ("camaterial" in own and not several) or (
+        "endpoint" in own and own.keys() & {*_MATERIALS, *_CLIENTS, *_OTHERS}
+    ):
+        yield path, own
+    for name, each in items:
+        yield from _search(each, _join(path, name))
 
 
-def _get(outputs: Mapping[str, Any], name: str) -> Any:
-    first, *others = name.split("_")
-    return outputs.get(name, outputs.get(first + "".join(word.capitalize() for word in others)))
+def _part(own: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """What one host of several has: what stands under its name in a map by host, else what all have together."""
+    part: dict[str, Any] = {}
+    for each in _MATERIALS:
+        by_host = dict(_items(own.get(f"{each}s")))
+        part[each] = by_host.get(name) if by_host else own.get(each)
+    for each in _CLIENTS:
+        shared = own.get(each)
+        of_host = dict(_items(shared)).get(name)
+        part[each] = of_host if isinstance(of_host, Mapping) else shared
+    return part
 
 
-def _holds_host(value: Any) -> bool:
-    return isinstance(value, dict) and bool({"endpoint", "ca_material", "caMaterial"} & value.keys())
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
-def _host(outputs: Mapping[str, Any], output: str | None) -> Mapping[str, Any]:
-    hosts = [name for name, value in outputs.items() if _holds_host(value)]
+def _choose(outputs: Mapping[str, Any], output: str | None) -> Mapping[str, Any]:
+    found = hosts(outputs)
+    named = {path: host for path, host in found.items() if path}
     if output is not None:
-        if output not in hosts:
+        if output not in named:
             raise CommandError(
-                f"the stack's output {output!r} holds no host",
-                f"those that do: {_listed(hosts)}",
+                f"the stack's output {output!r} holds no host", f"those that do: {_listed(named)}"
             )
-        return outputs[output]
-    if _holds_host(outputs):
-        return outputs
-    if len(hosts) == 1:
-        return outputs[hosts[0]]
-    if hosts:
-        raise CommandError(f"the stack puts out several hosts: {_listed(hosts)}", "choose one with --output")
+        return named[output]
+    if "" in found:
+        return found[""]
+    if len(named) == 1:
+        return next(iter(named.values()))
+    if named:
+        raise CommandError(f"the stack puts out several hosts: {_listed(named)}", "choose one with --output")
     raise CommandError(
         "the stack puts out no host",
         "export endpoint, ca_material, cert_material and key_material of the DockerHost, and run `pulumi up`",
     )
 
 
+def _connection(host: Mapping[str, Any], client: str | None) -> Connection:
+    endpoint = host.get("endpoint")
+    if not endpoint:
+        raise CommandError(
+            "the stack's host has no endpoint: it is local only",
+            "give DockerHost trusted_cidrs, or log in by Session Manager",
+        )
+    name, certificate, key = _identity(host, client)
+    return Connection(
+        str(endpoint),
+        name,
+        _pem(host.get("camaterial"), "ca_material"),
+        _pem(certificate, "the client's certificate"),
+        _pem(key, "the client's key"),
+    )
+
+
 def _identity(host: Mapping[str, Any], client: str | None) -> tuple[str, Any, Any]:
     """A client's name, certificate and key."""
-    certificates = _materials(host, "client_cert_materials")
-    keys = _materials(host, "client_key_materials")
+    certificates, keys = (dict(_items(host.get(name))) for name in _CLIENTS)
     if client is not None:
         if client not in certificates or client not in keys:
             raise CommandError(
@@ -152,7 +158,7 @@ def _identity(host: Mapping[str, Any], client: str | None) -> tuple[str, Any, An
                 f"those put out: {_listed(certificates.keys() & keys.keys())}",
             )
         return client, certificates[client], keys[client]
-    certificate, key = _get(host, "cert_material"), _get(host, "key_material")
+    certificate, key = host.get("certmaterial"), host.get("keymaterial")
     if certificate or key:
         names = [name for name, material in certificates.items() if material == certificate]
         return (names or ["default"])[0], certificate, key
@@ -169,12 +175,11 @@ def _identity(host: Mapping[str, Any], client: str | None) -> tuple[str, Any, An
     )
 
 
-def _materials(host: Mapping[str, Any], name: str) -> dict[str, Any]:
-    value = _get(host, name)
-    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
-
-
 def _pem(value: Any, name: str) -> str:
+    if value == "[secret]":
+        raise CommandError(
+            f"{name} is not among the stack's outputs as PEM, but hidden", "add --show-secrets to `pulumi`"
+        )
     if not isinstance(value, str) or "-----BEGIN " not in value:
         raise CommandError(
             f"{name} is not among the stack's outputs as PEM", "export it as DockerHost gives it"

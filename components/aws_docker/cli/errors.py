@@ -4,6 +4,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from aws_docker.core.errors import InvalidInput
+from aws_docker.core.installation import install_line
+
+# Which extra of this package brings a module.
+_EXTRAS = {
+    "boto3": "audit",
+    "botocore": "audit",
+    "cryptography": "audit",
+    "jinja2": "audit",
+    "rich": "cli",
+    "shellingham": "cli",
+    "typer": "cli",
+}
 
 
 class CommandError(Exception):
@@ -31,5 +43,14 @@ def checking() -> Generator[None]:
         yield
     except (CommandError, InvalidInput) as error:
         raise NotChecked(error) from None
+    except ModuleNotFoundError as error:
+        raise NotChecked(missing(error)) from None
     except OSError as error:
         raise NotChecked(f"{error.filename or 'a file'}: {error.strerror}") from None
+
+
+def missing(error: ModuleNotFoundError) -> CommandError:
+    """What to say where an extra of this package is not installed; raises the error again where it is another's."""
+    if (extra := _EXTRAS.get(str(error.name).partition(".")[0])) is None:
+        raise error
+    return CommandError(f"the module {error.name} is missing", f"run: {install_line(extra)}")

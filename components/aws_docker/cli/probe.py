@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from aws_docker.audit.probing import probe as run
-from aws_docker.audit.targets import DOCKER_PORTS
-from aws_docker.audit.wire import Settings
+from aws_docker.core.ports import DOCKER_PORTS
 
 from .errors import checking
-from .reporting import Sarif, finish, progress
+from .options import Accepted, Json, Sarif
+from .reporting import finish, progress, read
 
 
 def probe(
@@ -39,7 +38,8 @@ def probe(
     yes_really: Annotated[
         bool, typer.Option("--yes-really", help="Probe more than 65,536 addresses, a /16.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    accepted: Accepted = None,
+    as_json: Json = False,
     sarif: Sarif = None,
 ) -> None:
     """Say what ports are, from the wire: filtered, closed, a Docker API that serves anybody, or mutual TLS.
@@ -48,10 +48,14 @@ def probe(
 
     It changes nothing: it connects, shakes hands, and asks GET /_ping and GET /version. Probe only what is yours.
 
-    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port could not be told.
+    Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port is not known.
     """
-    settings = Settings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
     with checking():
+        acceptances = read(accepted)
+        from aws_docker.audit.probing import probe as run
+        from aws_docker.audit.speaking import ProbeSettings
+
+        settings = ProbeSettings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
         authority = ca.read_text(encoding="utf-8") if ca else None
         with progress("ports") as advance:
             report = run(
@@ -63,4 +67,4 @@ def probe(
                 really=yes_really,
                 progress=advance,
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, acceptances=acceptances)

@@ -1,21 +1,56 @@
-"""Reads what a Pulumi stack put out, secrets included, and its state, through the `pulumi` command."""
+"""Reads what a Pulumi stack put out, secrets included, and its state: through the `pulumi` command, or from what that
+printed elsewhere.
+"""
 
 import json
 import subprocess
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from .errors import CommandError
+
+_OUTPUT = ("output", "--json", "--show-secrets")
 
 
 def stack_outputs(stack: str | None, directory: Path | None) -> dict[str, Any]:
     """The outputs of a stack by name; raises CommandError where `pulumi` is missing or refuses."""
-    return _ask("output", "--json", "--show-secrets", stack=stack, directory=directory)
+    return _ask(*_OUTPUT, stack=stack, directory=directory)
 
 
-def stack_export(stack: str | None, directory: Path | None) -> dict[str, Any]:
-    """A stack's state, its secrets encrypted; raises CommandError where `pulumi` is missing or refuses."""
-    return _ask("export", stack=stack, directory=directory)
+def read_outputs(file: Path) -> dict[str, Any]:
+    """The outputs that `pulumi stack output --json --show-secrets` printed into a file; `-` is standard input.
+
+    Raises CommandError for anything else.
+    """
+    text = sys.stdin.read() if file == Path("-") else file.read_text(encoding="utf-8")
+    hint = f"give it what `pulumi stack {' '.join(_OUTPUT)}` prints"
+    try:
+        outputs = json.loads(text)
+    except ValueError:
+        # No part of it is shown: it may be a key.
+        raise CommandError(f"{_place(file)} holds no JSON", hint) from None
+    if not isinstance(outputs, dict):
+        raise CommandError(f"{_place(file)} holds no map of outputs", hint)
+    return cast(dict[str, Any], outputs)
+
+
+def outputs_of(stack: str | None, directory: Path | None, file: Path | None) -> dict[str, Any]:
+    """The outputs in a file where one is named, else those of a stack; raises CommandError."""
+    if file is None:
+        return stack_outputs(stack, directory)
+    if stack or directory:
+        raise CommandError("--from reads a file, --stack and --cwd ask pulumi", "leave one out")
+    return read_outputs(file)
+
+
+def _place(file: Path) -> str:
+    return "standard input" if file == Path("-") else str(file)
+
+
+def stack_export(stack: str | None, directory: Path | None, *, secrets: bool = False) -> dict[str, Any]:
+    """A stack's state, secrets encrypted or not; raises CommandError where `pulumi` is missing or refuses."""
+    return _ask("export", *(["--show-secrets"] * secrets), stack=stack, directory=directory)
 
 
 def _ask(*words: str, stack: str | None, directory: Path | None) -> dict[str, Any]:
@@ -32,7 +67,7 @@ def _ask(*words: str, stack: str | None, directory: Path | None) -> dict[str, An
             "the command `pulumi` is not on PATH", "install it: https://www.pulumi.com/docs/install/"
         ) from None
     if finished.returncode != 0:
-        raise CommandError(f"pulumi: {_reason(finished.stderr)}", _mend(finished.stderr))
+        raise CommandError(f"pulumi: {_reason(finished.stderr)}", _hint(finished.stderr))
     return json.loads(finished.stdout)
 
 
@@ -43,7 +78,7 @@ def _reason(stderr: str) -> str:
     return (errors or lines or ["no reason was given"])[0].rstrip(".;")
 
 
-def _mend(stderr: str) -> str:
+def _hint(stderr: str) -> str:
     if "passphrase" in stderr:
         return "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE"
     if "Pulumi.yaml" in stderr:

@@ -3,33 +3,24 @@
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from aws_docker.audit import aws
-from aws_docker.audit.intent import read_intents
-from aws_docker.audit.verifying import verify as run
-
-from .bundle import write_bundle
-from .connection import Connection, find_connection
-from .errors import CommandError, NotChecked, checking
-from .reporting import Sarif, finish, progress
+from .connection import Connection, every_connection
+from .errors import NotChecked, checking
+from .keyfiles import write_bundle
+from .options import Accepted, Directory, Html, Json, Profile, Sarif, Stack
+from .reporting import finish, progress, read
 from .stack import stack_export, stack_outputs
 
 
 def verify(
-    stack: Annotated[
-        str | None, typer.Option("--stack", "-s", help="The stack; without it, the selected one.")
-    ] = None,
-    cwd: Annotated[
-        Path | None, typer.Option("--cwd", "-C", help="The Pulumi project's folder; without it, this one.")
-    ] = None,
-    profile: Annotated[
-        str | None, typer.Option("--profile", help="A profile of the AWS CLI, SSO profiles as well.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    stack: Stack = None,
+    cwd: Directory = None,
+    profile: Profile = None,
+    accepted: Accepted = None,
+    as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Compare what a stack intends with what AWS has configured and what the wire says from here.
 
@@ -40,6 +31,11 @@ def verify(
     Ends with 0 where all is as intended, 1 with findings, 2 where something could not be checked.
     """
     with checking():
+        acceptances = read(accepted)
+        from aws_docker.audit import aws
+        from aws_docker.audit.intent import read_intents
+        from aws_docker.audit.verifying import verify as run
+
         intents = read_intents(stack_export(stack, cwd))
         if not intents:
             raise NotChecked("the stack holds no Docker host; name another with --stack")
@@ -57,16 +53,12 @@ def verify(
                 bundles,
                 progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _connections(outputs: Mapping[str, Any]) -> dict[str, Connection]:
     """The connections that a stack puts out, by address; a host without one is probed without a client."""
-    found: dict[str, Connection] = {}
-    for output in (None, *outputs):
-        try:
-            connection = find_connection(outputs, output, None)
-        except CommandError:
-            continue
-        found[connection.endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")] = connection
-    return found
+    return {
+        connection.endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]"): connection
+        for connection in every_connection(outputs).values()
+    }

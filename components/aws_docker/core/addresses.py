@@ -72,6 +72,15 @@ class AddressSet:
         """`networks` as strings."""
         return tuple(map(str, self.networks()))
 
+    def summary(self, most: int, more: str = " and {} more") -> str:
+        """The first networks, for people; where there are others, `more` follows, with their number for a "{}"."""
+        networks = self.networks()
+        first = ", ".join(map(str, islice(networks, most)))
+        if next(networks, None) is None:
+            return first
+        # Counted only where it is asked for: a set may hold very many.
+        return first + (more.format(1 + sum(1 for _ in networks)) if "{}" in more else more)
+
     def overlaps(self, other: "AddressSet") -> bool:
         """Whether the two sets share an address."""
         return bool(self & other)
@@ -111,9 +120,7 @@ class AddressSet:
         return self._hash
 
     def __repr__(self) -> str:
-        blocks = list(islice(self.networks(), 9))
-        shown = ", ".join(map(str, blocks[:8])) + (", …" if len(blocks) > 8 else "")
-        return f"AddressSet({shown})"
+        return f"AddressSet({self.summary(8, ', …')})"
 
 
 def union(sets: Iterable[AddressSet]) -> AddressSet:

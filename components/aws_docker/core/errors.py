@@ -1,9 +1,22 @@
-"""What this package raises when an input is refused.
+"""Every exception of this package, drawn; and the one that says which argument is refused.
+
+Private ones (`_Name`) never leave their module, and are not drawn. tests/unit/test_errors.py keeps the drawing true.
 
 ValueError
-└── InvalidInput                 an argument that cannot be accepted (pure code raises it)
-pulumi.RunError
-└── host.DockerHostError         the same, where a Pulumi program is told: one clean line, no stack trace
+├── InvalidInput           core.errors             an argument that is refused: pure code raises it
+├── Unreadable             audit.reach             what keeps an interface from being judged
+└── Malformed              policy.reading.values   an input of the wrong kind; never shows the value
+RunError                   pulumi                  one clean line in a Pulumi program, no stack trace
+└── DockerHostError        host.children           InvalidInput, where a Pulumi program hears of it
+UnknownValueError          pulumi_policy           what the engine takes for "judge again, later"
+└── Undecided              policy.rule             what a policy could not judge
+Exception
+├── CommandError           cli.errors              a user's mistake or a missing part: exit status 1, one line
+│   └── NotChecked         cli.errors              the same where something was to be checked: exit status 2
+├── NotReady               host.readiness          a host that did not answer in time, and why
+├── Refused                host.agent              on the host: a step that ends closed
+├── Undecodable            boot.formats.encodings  why user-data, or a part, could not be decoded
+└── Budget                 boot.machine.state      more was to be read than a set-up can need
 """
 
 _LONGEST_SHOWN = 120

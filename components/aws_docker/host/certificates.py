@@ -1,27 +1,23 @@
 """Makes a host's TLS material with pulumi-tls: who may claim to be the server, and who may log in.
 
-The server has a CA of its own, and so has each client: dockerd has no revocation list, so the CA is what can be
+The servers have a CA of their own, and so has each client: dockerd has no revocation list, so the CA is what can be
 taken back. Taking a client's name away takes its CA from the host's bundle, and leaves every other client alone.
 Leaves carry exactly one extended key usage. The CAs' keys stay in the stack's state and never reach a host.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import pulumi
 import pulumi_tls as tls
 
+from . import access
+from .children import Children, once_known
+from .keys import KeyAlgorithm
+from .plan import Certificates
 
-class KeyAlgorithm(str, Enum):
-    """The algorithm of every key, CAs included. Sources: RFC 8422 (ECDSA in TLS), NIST SP 800-57 (RSA sizes)."""
-
-    ECDSA_P256 = "ecdsa-p256"
-    ECDSA_P384 = "ecdsa-p384"
-    RSA_3072 = "rsa-3072"
-    RSA_4096 = "rsa-4096"
-
+__all__ = ["Authority", "Identity", "KeyAlgorithm", "Leaf", "Materials", "identity", "materials", "server"]
 
 # Always said in full: pulumi-tls would default to P-224, which Docker's clients do not speak.
 _KEY_ARGUMENTS: Mapping[KeyAlgorithm, dict[str, Any]] = {
@@ -31,23 +27,13 @@ _KEY_ARGUMENTS: Mapping[KeyAlgorithm, dict[str, Any]] = {
     KeyAlgorithm.RSA_4096: {"algorithm": "RSA", "rsa_bits": 4096},
 }
 
-LEAST_SIZES: Mapping[KeyAlgorithm, tuple[int, int, int]] = {
-    KeyAlgorithm.ECDSA_P256: (225, 620, 560),
-    KeyAlgorithm.ECDSA_P384: (285, 700, 640),
-    KeyAlgorithm.RSA_3072: (2460, 1500, 1440),
-    KeyAlgorithm.RSA_4096: (3260, 1850, 1790),
-}
-"""Bytes that a server's key, its certificate and a CA's certificate (PEM) take at least."""
-
 
 @dataclass(frozen=True)
-class Policy:
-    """How certificates are made: algorithm, validity in days, and the generation whose change renews every leaf."""
+class Authority:
+    """A CA: its key, which never leaves the stack's state, and its certificate (PEM)."""
 
-    algorithm: KeyAlgorithm
-    ca_validity_days: int
-    certificate_validity_days: int
-    generation: int
+    key_pem: pulumi.Output[str]
+    certificate_pem: pulumi.Output[str]
 
 
 @dataclass(frozen=True)
@@ -60,64 +46,133 @@ class Leaf:
     expires_at: pulumi.Output[str]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Who may claim to be a server, and who the clients are: the same on every machine that serves them."""
+
+    servers: Authority
+    clients: Mapping[str, Leaf]
+
+
+@dataclass(frozen=True)
+class Materials:
+    """What clients need, as a component puts it out; keys are secret. All are None or empty where nobody connects."""
+
+    ca: pulumi.Output[str | None]
+    first_certificate: pulumi.Output[str | None]
+    first_key: pulumi.Output[str | None]
+    certificates: pulumi.Output[Mapping[str, str]]
+    keys: pulumi.Output[Mapping[str, str]]
+    expire_at: pulumi.Output[str | None]
+    """When the first of the servers' and clients' certificates expires."""
+
+
+def identity(children: Children, plan: Certificates) -> Identity:
+    """The servers' CA, and for each client a certificate under a CA that signs nothing else."""
+    servers = _authority(children, "server", plan)
+    clients: dict[str, Leaf] = {}
+    for client in plan.clients:
+        role = f"client-{client}"
+        clients[client] = _leaf(children, role, "client_auth", plan, _authority(children, role, plan), {})
+    return Identity(servers, clients)
+
+
 def server(
-    name: str,
-    policy: Policy,
+    children: Children,
+    plan: Certificates,
+    authority: Authority,
     addresses: pulumi.Input[Sequence[str]],
-    hostnames: pulumi.Input[Sequence[str]],
-    opts: pulumi.ResourceOptions,
+    names: pulumi.Input[Sequence[str]],
 ) -> Leaf:
-    """The server's certificate, for exactly these addresses and names: Docker's clients check them (RFC 6125)."""
-    return _leaf(
-        name, "server", "server_auth", policy, opts, {"ip_addresses": addresses, "dns_names": hostnames}
+    """A server's certificate, for exactly these addresses and names: Docker's clients check them (RFC 6125)."""
+    proved = {"ip_addresses": addresses, "dns_names": names}
+    return _leaf(children, "server", "server_auth", plan, authority, proved)
+
+
+def materials(identity: Identity | None, servers: Sequence[Leaf]) -> Materials:
+    """What the clients of an identity, and of the servers that it proves, need."""
+    clients: Mapping[str, Leaf] = identity.clients if identity else {}
+    first = next(iter(clients.values()), None)
+    return Materials(
+        ca=pulumi.Output.from_input(identity.servers.certificate_pem if identity else None),
+        first_certificate=pulumi.Output.from_input(first.certificate_pem if first else None),
+        first_key=pulumi.Output.secret(first.key_pem) if first else pulumi.Output.from_input(None),
+        certificates=by_name({name: leaf.certificate_pem for name, leaf in clients.items()}),
+        keys=pulumi.Output.secret(by_name({name: leaf.key_pem for name, leaf in clients.items()})),
+        expire_at=once_known(
+            access.first_expiry, dates=[leaf.expires_at for leaf in (*servers, *clients.values())]
+        ),
     )
 
 
-def client(name: str, client_name: str, policy: Policy, opts: pulumi.ResourceOptions) -> Leaf:
-    """One client's certificate, under a CA that signs nothing else."""
-    return _leaf(name, f"client-{client_name}", "client_auth", policy, opts, {})
+def by_name(
+    values: Mapping[str, pulumi.Output[str] | pulumi.Output[str | None]],
+) -> pulumi.Output[Mapping[str, str]]:
+    """A map that is put out; of what there is not, there is no entry."""
+    # Of nothing, Output.all makes a list.
+    known = pulumi.Output.all(**values) if values else pulumi.Output.from_input(dict[str, str]())
+    return known.apply(lambda found: {name: value for name, value in found.items() if value is not None})
 
 
-def _leaf(
-    name: str, role: str, usage: str, policy: Policy, opts: pulumi.ResourceOptions, names: dict[str, Any]
-) -> Leaf:
-    key_arguments = _KEY_ARGUMENTS[policy.algorithm]
-    renewed = pulumi.ResourceOptions.merge(
-        opts, pulumi.ResourceOptions(replacement_trigger=policy.generation)
-    )
+def _common_name(children: Children, role: str) -> str:
     # RFC 5280 limits a common name to 64 characters; nothing reads it but people.
-    common_name = f"{name} {role}"[:61]
+    return f"{children.name} {role}"[:61]
 
-    ca_key = tls.PrivateKey(f"{name}-{role}-ca-key", **key_arguments, opts=opts)
-    ca = tls.SelfSignedCert(
-        f"{name}-{role}-ca",
-        private_key_pem=ca_key.private_key_pem,
+
+def _authority(children: Children, role: str, plan: Certificates) -> Authority:
+    key = tls.PrivateKey(
+        children.named(f"{role}-ca-key"), **_KEY_ARGUMENTS[plan.algorithm], opts=children.options()
+    )
+    certificate = tls.SelfSignedCert(
+        children.named(f"{role}-ca"),
+        private_key_pem=key.private_key_pem,
         is_ca_certificate=True,
         # Python 3.13 refuses a CA that does not say cert_signing (RFC 5280, 4.2.1.3).
         allowed_uses=["cert_signing", "crl_signing"],
         set_subject_key_id=True,
-        validity_period_hours=policy.ca_validity_days * 24,
-        subject={"common_name": f"{common_name} CA"},
-        opts=opts,
+        validity_period_hours=plan.ca_validity_days * 24,
+        subject={"common_name": f"{_common_name(children, role)} CA"},
+        opts=children.options(),
     )
-    key = tls.PrivateKey(f"{name}-{role}-key", **key_arguments, opts=renewed)
+    return Authority(key.private_key_pem, certificate.cert_pem)
+
+
+def _leaf(
+    children: Children,
+    role: str,
+    usage: str,
+    plan: Certificates,
+    authority: Authority,
+    proved: Mapping[str, pulumi.Input[Sequence[str]]],
+) -> Leaf:
+    key_arguments = _KEY_ARGUMENTS[plan.algorithm]
+    key = tls.PrivateKey(
+        children.named(f"{role}-key"),
+        **key_arguments,
+        opts=children.options(replacement_trigger=plan.generation),
+    )
     request = tls.CertRequest(
-        f"{name}-{role}-request",
+        children.named(f"{role}-request"),
         private_key_pem=key.private_key_pem,
-        subject={"common_name": common_name},
-        **names,
-        opts=opts,
+        subject={"common_name": _common_name(children, role)},
+        ip_addresses=proved.get("ip_addresses"),
+        dns_names=proved.get("dns_names"),
+        opts=children.options(),
     )
     uses = ["digital_signature", usage]
     if key_arguments["algorithm"] == "RSA":
         uses.append("key_encipherment")
     certificate = tls.LocallySignedCert(
-        f"{name}-{role}-certificate",
+        children.named(f"{role}-certificate"),
         cert_request_pem=request.cert_request_pem,
-        ca_private_key_pem=ca_key.private_key_pem,
-        ca_cert_pem=ca.cert_pem,
+        ca_private_key_pem=authority.key_pem,
+        ca_cert_pem=authority.certificate_pem,
         allowed_uses=uses,
-        validity_period_hours=policy.certificate_validity_days * 24,
-        opts=opts,
+        validity_period_hours=plan.validity_days * 24,
+        # From then on the provider plans to replace it, at any run (terraform-provider-tls, common_cert.go).
+        early_renewal_hours=plan.renew_before_days * 24 or None,
+        opts=children.options(),
     )
-    return Leaf(ca.cert_pem, certificate.cert_pem, key.private_key_pem, certificate.validity_end_time)
+    return Leaf(
+        authority.certificate_pem, certificate.cert_pem, key.private_key_pem, certificate.validity_end_time
+    )

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-ATTEMPT_SECONDS: Final = 5
+from ..core.ports import DOCKER_TLS_PORT
+
+WAIT_SECONDS = 600
+"""How long a host may take: it installs packages at its first start, which takes a minute or two."""
+
+PAUSE_SECONDS = 2
+"""Between two connections."""
+
+ATTEMPT_SECONDS = 5
 """How long one connection may take. A host in the same region answers within a second."""
 
 # OpenSSL's X509_V_ERR_*, as ssl.SSLCertVerificationError.verify_code has them.
@@ -61,7 +69,7 @@ class Client:
 def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) -> None:
     """Asks the Docker API at `endpoint` (`tcp://HOST:PORT`) whether it is there; raises NotReady."""
     parts = urlsplit(endpoint)
-    host, port = parts.hostname or "", parts.port or 2376
+    host, port = parts.hostname or "", parts.port or DOCKER_TLS_PORT
     connection = http.client.HTTPSConnection(host, port, timeout=ATTEMPT_SECONDS, context=context)
     try:
         connection.request("GET", "/_ping", headers={"Host": "docker"})
@@ -77,14 +85,12 @@ def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) ->
 async def until_ready(
     attempt: Callable[[], Awaitable[None]],
     *,
-    seconds: float,
     tell: Callable[[str], None],
     tell_every: float = 30,
-    pause: float = 2,
 ) -> None:
     """Repeats `attempt` until it raises NotReady no more; tells the last cause from time to time, in sentences.
 
-    Raises NotReady with the last cause after `seconds`.
+    Raises NotReady with the last cause after WAIT_SECONDS.
     """
     started = time.monotonic()
     told = started
@@ -93,12 +99,12 @@ async def until_ready(
             return await attempt()
         except NotReady as error:
             now = time.monotonic()
-            if now + pause > started + seconds:
+            if now + PAUSE_SECONDS > started + WAIT_SECONDS:
                 raise
             if now >= told + tell_every:
                 told = now
                 tell(f"{now - started:.0f} s: {error}")
-        await asyncio.sleep(pause)
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 def _cause(error: Exception, host: str, port: int, trusted: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..core.errors import InvalidInput
+from .systems import SYSTEMS, OperatingSystem
 
 USER_DATA_LIMIT = 16 * 1024
 """Bytes of user-data, before base64 (AWS: "Run commands when you launch an EC2 instance with user data input")."""
@@ -28,37 +29,11 @@ PARAMETER_LIMIT = 8 * 1024
 
 DOCUMENT_PATH = "/etc/dockerhost/document.json"
 
-_APT_UPDATE = ["apt-get", "update"]
-
-
-def _apt_install(*packages: str) -> list[str]:
-    return ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-
-
-def _dnf_install(*packages: str) -> list[str]:
-    return ["dnf", "install", "-y", *packages]
-
-
-def _apt(*docker: str) -> list[tuple[str, list[list[str]]]]:
-    return [
-        ("nft", [_APT_UPDATE, _apt_install("nftables")]),
-        ("openssl", [_apt_install("openssl")]),
-        ("dockerd", [_APT_UPDATE, _apt_install(*docker)]),
-    ]
-
-
-# What to run where a tool is missing, in this order: the firewall stands before Docker is installed.
-INSTALL: Mapping[str, list[tuple[str, list[list[str]]]]] = {
-    "amazon-linux-2023": [
-        ("nft", [_dnf_install("nftables")]),
-        ("openssl", [_dnf_install("openssl")]),
-        ("dockerd", [_dnf_install("docker")]),
-    ],
-    "ubuntu-24.04": _apt("docker.io"),
-    "debian-12": _apt("docker.io"),
-    # Debian 13 ships the client as a package of its own.
-    "debian-13": _apt("docker.io", "docker-cli"),
-}
+STATUS_AT_FIRST = json.dumps(
+    {"version": 1, "state": "pending", "reason": "the host has not written its state yet"},
+    separators=(",", ":"),
+)
+"""What stands in a host's status parameter before the host has written anything."""
 
 _BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
@@ -159,7 +134,7 @@ def user_data(
     volume_id: str | None = None,
     status: str | None = None,
 ) -> str:
-    """The `#cloud-config` that makes a stock image of `os` a Docker host; `compressed` makes it what EC2 gets.
+    """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
@@ -167,7 +142,7 @@ def user_data(
 
     Raises InvalidInput where EC2 would refuse the size.
     """
-    host: dict[str, Any] = {"install": INSTALL[os]}
+    host: dict[str, Any] = {"install": SYSTEMS[OperatingSystem(os)].install}
     if volume_id is not None:
         host["volume"] = volume_id
     if status is not None:
@@ -207,3 +182,16 @@ def user_data(
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
     return _head() + rest
+
+
+def user_data_base64(
+    os: str,
+    *,
+    parameter: str | None = None,
+    document: str | None = None,
+    volume_id: str | None = None,
+    status: str | None = None,
+) -> str:
+    """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
+    text = user_data(os, parameter=parameter, document=document, volume_id=volume_id, status=status)
+    return base64.b64encode(compressed(text)).decode()

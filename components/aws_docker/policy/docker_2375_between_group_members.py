@@ -4,13 +4,25 @@ Every default group and every EKS cluster has such a rule, so it is advisory; it
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from pulumi_policy import EnforcementLevel, Severity
+from pulumi_policy import EnforcementLevel
 
-from .findings import Finding, Settings
-from .judging import group_findings
+from ..core.checks import Check, Severity
+from .configuration import Settings
+from .findings import Finding
+from .judges.sources import group_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .rule import resource_rule
+
+CHECK: Final = Check(
+    id="docker-2375-between-group-members",
+    what="Members of security groups may not reach each other on every port.",
+    why="Each of them then reaches a Docker daemon of another.",
+    hint="Name the ports that the members need from each other, without 2375 and 2376.",
+    severity=Severity.MEDIUM,
+)
 
 
 def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
@@ -18,10 +30,5 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
 
 
 docker_2375_between_group_members = resource_rule(
-    "docker-2375-between-group-members",
-    "An all-traffic rule between members of security groups lets each of them reach a Docker daemon of another.",
-    _judge,
-    severity=Severity.MEDIUM,
-    remediation_steps="Name the ports that the members need from each other, without 2375 and 2376.",
-    enforcement_level=EnforcementLevel.ADVISORY,
+    CHECK, _judge, of=Role.NETWORK | Role.DESCRIBING, level=EnforcementLevel.ADVISORY
 )

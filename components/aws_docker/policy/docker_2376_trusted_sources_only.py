@@ -5,14 +5,26 @@ trusted source configured, nobody is trusted.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from pulumi_policy import Severity
-
-from .findings import TRUST_SCHEMA, Finding, Settings
-from .judging import network_findings
+from ..core.checks import Check, Severity
+from .configuration import TRUST_SCHEMA, Settings
+from .findings import Finding
+from .judges.sources import network_findings
 from .reading.facts import Facts
+from .reading.table import WAYS_IN
 from .remediation import narrow_sources
 from .rule import resource_rule
+
+CHECK: Final = Check(
+    id="docker-2376-trusted-sources-only",
+    what="Only trusted sources may reach TCP 2376, where Docker serves its API.",
+    why="A client's key opens the whole host.",
+    hint="Narrow the rule to trusted sources, or trust its sources in the policy's configuration "
+    "(trustedCidrs, trustedPrefixListIds, trustedSecurityGroupIds). At the level 'remediate', "
+    "address ranges of rules for 2376 alone are narrowed to the trusted part.",
+    severity=Severity.HIGH,
+)
 
 
 def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
@@ -20,13 +32,9 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
 
 
 docker_2376_trusted_sources_only = resource_rule(
-    "docker-2376-trusted-sources-only",
-    "Only trusted sources may reach TCP 2376, where Docker serves its API: a client's key opens the whole host.",
+    CHECK,
     _judge,
-    severity=Severity.HIGH,
-    remediation_steps="Narrow the rule to trusted sources, or trust its sources in the policy's configuration "
-    "(trustedCidrs, trustedPrefixListIds, trustedSecurityGroupIds). At the level 'remediate', address ranges of rules "
-    "for 2376 alone are narrowed to the trusted part.",
+    of=WAYS_IN,
     schema=TRUST_SCHEMA,
     remediate=narrow_sources,
 )

@@ -4,14 +4,25 @@ Else a container, or one forged request through it, reads the keys of the instan
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from pulumi_policy import Severity
-
-from .findings import Finding, Settings
-from .hosts import metadata_findings
+from ..core.checks import Check, Severity
+from .configuration import Settings
+from .findings import Finding
+from .judges.machines import metadata_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .remediation import require_imdsv2
 from .rule import resource_rule
+
+CHECK: Final = Check(
+    id="docker-instance-metadata",
+    what="Instances that run Docker require IMDSv2 with a hop limit of 1.",
+    why="Else a container, or one forged request through it, reads the keys of the instance's role.",
+    hint="Set metadataOptions to {httpTokens: required, httpPutResponseHopLimit: 1}. At the level "
+    "'remediate' this is done for instances whose options are known.",
+    severity=Severity.HIGH,
+)
 
 
 def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
@@ -19,11 +30,5 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
 
 
 docker_instance_metadata = resource_rule(
-    "docker-instance-metadata",
-    "Instances that run Docker require IMDSv2 with a hop limit of 1, so that containers do not get the role's keys.",
-    _judge,
-    severity=Severity.HIGH,
-    remediation_steps="Set metadataOptions to {httpTokens: required, httpPutResponseHopLimit: 1}. At the level "
-    "'remediate' this is done for instances whose options are known.",
-    remediate=require_imdsv2,
+    CHECK, _judge, of=Role.MACHINE | Role.DESCRIBING, remediate=require_imdsv2
 )

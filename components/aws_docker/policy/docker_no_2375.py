@@ -4,23 +4,27 @@
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from pulumi_policy import Severity
-
-from .findings import NOBODY, Finding, Settings
-from .judging import network_findings
+from ..core.checks import Check, Severity
+from .configuration import NOBODY, Settings
+from .findings import Finding
+from .judges.sources import network_findings
 from .reading.facts import Facts
+from .reading.table import WAYS_IN
 from .rule import resource_rule
+
+CHECK: Final = Check(
+    id="docker-no-2375",
+    what="Nobody may reach TCP 2375, where Docker serves its API without TLS.",
+    why="Whoever does is root on the host.",
+    hint="Delete the rule, or leave 2375 out of its range. Serve Docker on 2376 with tlsverify instead.",
+    severity=Severity.CRITICAL,
+)
 
 
 def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return network_findings(facts, 2375, NOBODY)
 
 
-docker_no_2375 = resource_rule(
-    "docker-no-2375",
-    "Nobody may reach TCP 2375, where Docker serves its API without TLS: whoever does is root on the host.",
-    _judge,
-    severity=Severity.CRITICAL,
-    remediation_steps="Delete the rule, or leave 2375 out of its range. Serve Docker on 2376 with tlsverify instead.",
-)
+docker_no_2375 = resource_rule(CHECK, _judge, of=WAYS_IN)

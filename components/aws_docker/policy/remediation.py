@@ -10,8 +10,8 @@ from pulumi_policy import ResourceValidationArgs
 
 from ..core.addresses import AddressSet
 from ..core.networks import tcp_ports
-from .findings import settings
-from .reading.table import kind
+from .configuration import settings
+from .reading.table import Role, roles
 from .reading.values import Unknown, Value
 
 _LISTS: Final = ("cidrBlocks", "ipv6CidrBlocks")
@@ -24,14 +24,14 @@ def narrow_sources(args: ResourceValidationArgs) -> Any:
     the mistake. None where nothing is to change.
     """
     trusted = settings(args.get_config()).trusted.addresses
-    short, properties = kind(args.resource_type), cast(Any, args.props)
+    has, properties = roles(args.resource_type), cast(Any, args.props)
     changed = False
-    if short in ("aws:ec2:SecurityGroup", "aws:ec2:DefaultSecurityGroup"):
+    if Role.GROUP in has:
         listed = Value(properties)["ingress"].raw
         if isinstance(listed, Sequence) and not isinstance(listed, str):
             for rule in cast(Sequence[Any], listed):
                 changed = _narrow(rule, trusted) or changed
-    elif short == "aws:ec2:SecurityGroupRule" and Value(properties)["type"].raw == "ingress":
+    elif Role.RULE in has and Value(properties)["type"].raw == "ingress":
         changed = _narrow(properties, trusted)
     return properties if changed else None
 
@@ -69,7 +69,7 @@ def _narrow(rule: Any, trusted: AddressSet) -> bool:
 
 def require_imdsv2(args: ResourceValidationArgs) -> Any:
     """Requires IMDSv2 with a hop limit of 1 of an instance or a launch template whose options are known."""
-    if kind(args.resource_type) not in _WITH_METADATA:
+    if Role.METADATA not in roles(args.resource_type):
         return None
     properties = cast(Any, args.props)
     options = Value(properties)["metadataOptions"]
@@ -83,8 +83,3 @@ def require_imdsv2(args: ResourceValidationArgs) -> Any:
         return None
     properties["metadataOptions"] = {**given, **wanted}
     return properties
-
-
-_WITH_METADATA: Final = frozenset(
-    f"aws:ec2:{name}" for name in ("Instance", "LaunchTemplate", "LaunchConfiguration", "SpotInstanceRequest")
-)

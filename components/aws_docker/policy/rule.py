@@ -15,14 +15,20 @@ from pulumi_policy import (
     ResourceValidationArgs,
     ResourceValidationPolicy,
     Severity,
+    StackValidationArgs,
+    StackValidationPolicy,
     proxy,
 )
 
-from .findings import SCHEMA, Certainty, Finding, Settings, settings
+from ..core.checks import Check
+from .configuration import SCHEMA, Settings, settings
+from .findings import Certainty, Finding, guarded
 from .reading.facts import Facts
-from .reading.table import read
+from .reading.join import Index
+from .reading.table import READ, Role, ignored, read, roles
 
 Judge = Callable[[Facts, Settings], Iterable[Finding]]
+StackJudge = Callable[[Index, Settings], Iterable[tuple[str, Finding]]]
 
 _MOST: Final = 20
 """Findings of one resource that are reported one by one."""
@@ -41,23 +47,37 @@ class Undecided(proxy.UnknownValueError):
             )
 
 
-def resource_rule(
-    name: str,
-    description: str,
-    judge: Judge,
-    *,
-    severity: Severity,
-    remediation_steps: str,
-    enforcement_level: EnforcementLevel = EnforcementLevel.MANDATORY,
-    schema: Mapping[str, dict[str, Any]] | None = None,
-    remediate: ResourceRemediation | None = None,
-) -> ResourceValidationPolicy:
+class ResourceRule(ResourceValidationPolicy):
     """A policy that judges each resource on its own, before it is made."""
 
+    check: Check
+    remediates: bool
+
+
+class StackRule(StackValidationPolicy):
+    """A policy that judges a stack as a whole, once all its resources are known."""
+
+    check: Check
+
+
+def resource_rule(
+    check: Check,
+    judge: Judge,
+    *,
+    of: Role = READ,
+    level: EnforcementLevel = EnforcementLevel.MANDATORY,
+    schema: Mapping[str, dict[str, Any]] | None = None,
+    remediate: ResourceRemediation | None = None,
+) -> ResourceRule:
+    """A policy out of a judge of one resource's facts. `of` are the roles of the kinds that it has to do with."""
+
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        facts = read(args.resource_type, args.props)
-        if facts is None:
+        facts = read(args.resource_type, args.props) if roles(args.resource_type) & of else None
+        ignoring = ignored(args.resource_type, args.opts.ignore_changes)
+        if facts is None and not ignoring:
             return
+        facts = facts or Facts()
+        facts.ignored = ignoring
         configured = settings(args.get_config())
         findings = list(guarded(lambda: judge(facts, configured)))
         if not findings and not configured.problems:
@@ -67,24 +87,66 @@ def resource_rule(
         if exempt and findings:
             args.not_applicable(f"exempt until {exempt.expires}: {exempt.reason}")
 
-    return ResourceValidationPolicy(
-        name=name,
-        description=description,
-        validate=validate,
-        remediate=remediate,
-        enforcement_level=enforcement_level,
-        severity=severity,
-        remediation_steps=remediation_steps,
-        config_schema=PolicyConfigSchema({**(schema or {}), **SCHEMA}),
-    )
+    rule = ResourceRule(validate=validate, remediate=remediate, **_as_engine(check, level, schema))
+    rule.check, rule.remediates = check, remediate is not None
+    return rule
 
 
-def guarded(judge: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
-    """A judge's findings, and one more where it fails: by the error's name, since its text may repeat a secret."""
+def stack_rule(
+    check: Check,
+    judge: StackJudge,
+    *,
+    level: EnforcementLevel = EnforcementLevel.MANDATORY,
+    schema: Mapping[str, dict[str, Any]] | None = None,
+) -> StackRule:
+    """A policy out of a judge of a whole stack, which names the URN of the resource that a finding is about."""
+
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        configured = settings(args.get_config())
+        found: dict[str | None, dict[Finding, None]] = {}
+        for urn, finding in _of_stack(args, judge, configured):
+            found.setdefault(urn, {})[finding] = None
+        later: list[Finding] = []
+        for urn, findings in found.items():
+            exempt, note = configured.exemption(urn or "")
+            if exempt:
+                continue
+            now = [each for each in findings if configured.blocks(each)]
+            later += [each for each in findings if not configured.blocks(each)]
+            deliver(now, _BLOCKING, lambda text, at=urn: report(text, at), note)
+        deliver(later, configured, lambda text: report(text, None))
+
+    rule = StackRule(validate=validate, **_as_engine(check, level, schema))
+    rule.check = check
+    return rule
+
+
+_BLOCKING: Final = Settings(not_yet_known="mandatory")
+
+
+def _of_stack(
+    args: StackValidationArgs, judge: StackJudge, configured: Settings
+) -> Iterator[tuple[str | None, Finding]]:
     try:
-        yield from judge()
+        index = Index(args.resources)
     except Exception as error:
-        yield Finding(Certainty.UNREADABLE, f"the resource could not be judged ({type(error).__name__})")
+        yield None, Finding(Certainty.UNREADABLE, f"the stack could not be read ({type(error).__name__})")
+        return
+    yield from judge(index, configured)
+
+
+def _as_engine(
+    check: Check, level: EnforcementLevel, schema: Mapping[str, dict[str, Any]] | None
+) -> dict[str, Any]:
+    """What the engine and its console show of a check."""
+    return {
+        "name": check.id,
+        "description": f"{check.what} {check.why}",
+        "enforcement_level": level,
+        "severity": Severity[check.severity.name],
+        "remediation_steps": check.hint,
+        "config_schema": PolicyConfigSchema({**(schema or {}), **SCHEMA}),
+    }
 
 
 def deliver(
@@ -107,5 +169,6 @@ def deliver(
 _SAID: Final = {
     Certainty.CERTAIN: "",
     Certainty.UNREADABLE: "could not evaluate: ",
+    Certainty.UNRELATED: "could not evaluate: ",
     Certainty.NOT_YET: "not known yet: ",
 }

@@ -39,7 +39,8 @@ class Kind:
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     """Arguments whose change replaces the resource. All of them, if this is {"*"}."""
     computed: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that are chosen for the caller where left out: then no value of them is a difference."""
+    """Arguments that are chosen for the caller where left out: then no value of them is a difference. Those inside
+    another argument are written "argument.inner"."""
     unordered: ClassVar[frozenset[str]] = frozenset()
     """Lists that are sets."""
     not_stored: ClassVar[frozenset[str]] = frozenset()
@@ -189,7 +190,7 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         if not failures:
             failures = kind.problems(inputs)
             inputs = kind.prepare(inputs)
-        inputs["__defaults"] = sorted(chosen)
+        inputs["__defaults"] = sorted(name for name in chosen if name in inputs)
         return _checked(inputs, failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
@@ -387,7 +388,8 @@ def _equal(kind: Kind, name: str, was: Any, wanted: Any, wanted_before: Any) -> 
     if isinstance(wanted, dict) and isinstance(was, dict) and name not in {"tags", "triggers"}:
         before = wanted_before if isinstance(wanted_before, dict) else {}
         return all(
-            _equal(kind, f"{name}.{key}", was.get(key), wanted.get(key), before.get(key))
+            (wanted.get(key) is None and f"{name}.{key}" in kind.computed)
+            or _equal(kind, f"{name}.{key}", was.get(key), wanted.get(key), before.get(key))
             for key in {*wanted, *before}
         )
     if isinstance(wanted, list) and isinstance(was, list):

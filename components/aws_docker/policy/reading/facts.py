@@ -5,7 +5,7 @@ Each fact keeps what is certain apart from what is not known, so that a judge ca
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ...core.networks import AclEntry, Rule
 from .values import Doubt, Value
@@ -47,21 +47,73 @@ class AclItem:
 
 
 class Forward(NamedTuple):
-    """A port at which, or to which, a load balancer forwards TCP."""
+    """A port at which, or to which, TCP is forwarded: by a load balancer, or by what is like one."""
 
     where: str
     what: str
     first: int
     last: int
     doubts: tuple[Doubt, ...] = ()
+    by: str = "the load balancer"
+    hides_client: bool = True
+    """Whether the daemon sees the forwarder in place of the client."""
+
+
+DESCRIBERS: Final = "every process on the machine and everybody with ec2:DescribeInstanceAttribute"
+"""Who reads user-data."""
 
 
 class UserData(NamedTuple):
-    """A start-up document."""
+    """A document that machines run: at their start, or when somebody sends it to them."""
 
     where: str
     text: str | None
+    """What of it is known."""
     doubt: Doubt | None
+    readers: str | None = DESCRIBERS
+    """Who can read it beside those who run it; None where nobody else can."""
+    has_lines: bool = True
+    """Whether it stands in the resource as it is judged, so that a line can be found in it."""
+    elsewhere: tuple[Doubt, ...] = ()
+    """What it runs that stands elsewhere."""
+
+
+class Port(NamedTuple):
+    """A port that a container publishes."""
+
+    where: str
+    address: str
+    """Of the host; empty for all."""
+    outside: int | None
+    """None for one that is chosen when the container starts, or not known."""
+    inside: int
+
+
+class Container(NamedTuple):
+    """A container to be run. What is not known of it is left out, and named in `doubts` where it decides."""
+
+    where: str
+    image: str
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str | None], ...] = ()
+    ports: tuple[Port, ...] = ()
+    every_port: bool = False
+    """Whether all that its image exposes is published."""
+    mounts: tuple[str, ...] = ()
+    """Such as `/var/run/docker.sock:/var/run/docker.sock`."""
+    shares_network: bool = False
+    """Whether all of its listeners are reached from outside: on the host's network, or on an interface of its own."""
+    privileged: bool = False
+    doubts: tuple[Doubt, ...] = ()
+
+
+class Client(NamedTuple):
+    """A Docker provider: whom it speaks to, and with which certificates."""
+
+    host: Value
+    certificate_path: Value
+    materials: tuple[Value, ...]
 
 
 class Metadata(NamedTuple):
@@ -94,10 +146,20 @@ class Facts:
     acl: list[AclItem] = field(default_factory=list[AclItem])
     forwards: list[Forward] = field(default_factory=list[Forward])
     machines: list[Machine] = field(default_factory=list[Machine])
+    containers: list[Container] = field(default_factory=list[Container])
+    clients: list[Client] = field(default_factory=list[Client])
+    ignored: list[str] = field(default_factory=list[str])
+    """Properties that policies judge and whose changes are ignored."""
     unread: list[Doubt] = field(default_factory=list[Doubt])
     """What of the network could not be read at all."""
     unread_machines: list[Doubt] = field(default_factory=list[Doubt])
     """What of machines could not be read at all."""
+    unread_documents: list[Doubt] = field(default_factory=list[Doubt])
+    """What of documents that are sent to machines could not be read at all."""
+    unread_containers: list[Doubt] = field(default_factory=list[Doubt])
+    """What of containers could not be read at all."""
+    unread_clients: list[Doubt] = field(default_factory=list[Doubt])
+    """What of Docker's clients could not be read at all."""
 
     def known_items(self, listed: Value) -> Iterator[Value]:
         """The items of a list that are known; what is not is kept as unread."""

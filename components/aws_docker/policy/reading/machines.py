@@ -5,7 +5,7 @@ What a start-up document does is for `boot.judge`; here it is only found.
 
 from .facts import Facts, Machine, Metadata, UserData
 from .networks import malformed
-from .values import Malformed, Value
+from .values import About, Malformed, Value
 
 
 def instance(resource: Value, facts: Facts) -> None:
@@ -62,9 +62,8 @@ def _metadata(value: Value, supported: bool) -> Metadata:
     options = value["metadataOptions"]
     # A block may come as a list of one.
     block = options if options.doubt else next(options.each(), options)
-    tokens, hops, endpoint = (
-        block[name] for name in ("httpTokens", "httpPutResponseHopLimit", "httpEndpoint")
-    )
+    tokens, hops = block["httpTokens"].on(About.TOKENS), block["httpPutResponseHopLimit"].on(About.HOP_LIMIT)
+    endpoint = block["httpEndpoint"]
     doubts = tuple(each.doubt for each in (tokens, hops, endpoint) if each.doubt)
     inherited = None
     if options.absent and not value["launchTemplate"].absent:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ...core.addresses import EVERYWHERE, AddressSet, union
 from ...core.networks import SELF, AclEntry, Rule, tcp_ports
 from .facts import AclItem, Facts, Ingress
-from .values import Doubt, Malformed, Value
+from .values import About, Doubt, Malformed, Value
 
 _PROTOCOL = ("protocol", "ipProtocol")
 _CIDRS = frozenset({"cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp", "cidrs", "ipv6Cidrs"})
@@ -74,7 +74,8 @@ def malformed(item: Value, error: ValueError) -> Doubt:
 
 def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
     """One rule. Raises ValueError where its protocol or ports are none."""
-    protocol, first, last = _first(rule, _PROTOCOL), rule["fromPort"], rule["toPort"]
+    protocol = _first(rule, _PROTOCOL).on(About.PROTOCOL)
+    first, last = rule["fromPort"], rule["toPort"]
     about = [each.doubt for each in (protocol, first, last) if each.doubt]
     if also is not None and also.doubt:
         about.append(also.doubt)
@@ -93,9 +94,10 @@ def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
             address_doubts.append(malformed(item, error))
         except ValueError:
             address_doubts.append(Doubt(item.where, "is not a network", final=True))
-    groups = [str(item.text) for item in _sources(rule, _GROUPS, group_doubts, perhaps)]
-    prefix_lists = [str(item.text) for item in _sources(rule, _PREFIX_LISTS, address_doubts, perhaps)]
-    own = rule["self"]
+    groups = [str(item.text) for item in _sources(rule, _GROUPS, group_doubts, perhaps, About.GROUP)]
+    listed = _sources(rule, _PREFIX_LISTS, address_doubts, perhaps, About.PREFIX_LIST)
+    prefix_lists = [str(item.text) for item in listed]
+    own = rule["self"].on(About.GROUP)
     if own.doubt:
         perhaps.append(own.doubt)
     if own.truth:
@@ -117,12 +119,16 @@ def _first(value: Value, names: tuple[str, ...]) -> Value:
 
 
 def _sources(
-    rule: Value, names: frozenset[str], certain: list[Doubt], perhaps: list[Doubt]
+    rule: Value,
+    names: frozenset[str],
+    certain: list[Doubt],
+    perhaps: list[Doubt],
+    about: About | None = None,
 ) -> Iterator[Value]:
     for name in rule.names():
         if name not in names:
             continue
-        value = rule[name]
+        value = rule[name].on(about)
         if value.doubt:
             # A list may turn out empty; a single value that is given is a source.
             (perhaps if name.endswith(("s", "Blocks")) else certain).append(value.doubt)

@@ -5,16 +5,14 @@ Their resources become those of aws-native: the same properties, with a small fi
 CloudFormation computes cannot be read here, and is said to be so.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import yaml
 
+from .texts import parsed
 from .values import Doubt, Malformed, Unknown, Value
 
-_MOST: Final = 1_048_576
-"""Bytes of a template that are read: CloudFormation itself takes no more."""
 _COMPUTED: Final = Unknown("is computed by CloudFormation and cannot be read here", final=True)
 _DEEPEST: Final = 60
 _MOST_VALUES: Final = 100_000
@@ -46,11 +44,11 @@ def _one(name: Value, properties: Value) -> Iterator[Described | Doubt]:
     token = _token(name.text or "")
     if token is None:
         return
-    parsed = _parsed(properties)
-    if parsed.doubt:
-        yield parsed.doubt
+    held = parsed(properties, _Loader)
+    if held.doubt:
+        yield held.doubt
     else:
-        yield Described(token, Value(_Translation({}).of(parsed), properties.where))
+        yield Described(token, Value(_Translation({}).of(held), properties.where))
 
 
 def _template(resource: Value) -> Iterator[Described | Doubt]:
@@ -59,14 +57,14 @@ def _template(resource: Value) -> Iterator[Described | Doubt]:
         yield Doubt(url.where, "names a template that cannot be read here", final=True)
     if body.absent:
         return
-    parsed = body if body.doubt else _parsed(body)
-    resources = parsed["Resources"]
+    held = body if body.doubt else parsed(body, _Loader)
+    resources = held["Resources"]
     if resources.doubt:
         yield resources.doubt
         return
     if resources.absent:
         yield Doubt(body.where, "holds no Resources", final=True)
-    translation = _Translation(_parameters(parsed["Parameters"], resource["parameters"]))
+    translation = _Translation(_parameters(held["Parameters"], resource["parameters"]))
     for name in resources.names():
         inner = resources[name]
         kind = inner["Type"]
@@ -85,22 +83,6 @@ def _token(name: str) -> str | None:
     if len(parts) != 3 or parts[0].upper() != "AWS":
         return None
     return f"aws-native:{parts[1].lower()}:{parts[2]}"
-
-
-def _parsed(value: Value) -> Value:
-    """What a text holds, JSON or YAML; a map as it is. Unknown where it cannot be read."""
-    if not isinstance(value.raw, str):
-        return value
-    if len(value.raw.encode("utf-8", "surrogatepass")) > _MOST:
-        return Value(Unknown(f"is longer than {_MOST:,} bytes, and was not read", final=True), value.where)
-    try:
-        return Value(json.loads(value.raw), value.where)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        return Value(yaml.load(value.raw, _Loader), value.where)  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return Value(Unknown("is neither JSON nor YAML", final=True), value.where)
 
 
 class _Loader(yaml.SafeLoader):
@@ -143,7 +125,7 @@ class _Translation:
         self._left -= 1
         if depth > _DEEPEST or self._left < 0:
             raise Malformed("it is nested too deeply, or holds too much, to be read")
-        if isinstance(value.raw, Mapping):
+        if value.is_map:
             names = value.names()
             if len(names) == 1 and names[0].startswith(("Ref", "Fn::")):
                 inner = value[names[0]]

@@ -5,11 +5,22 @@ Maps and lists arrive as proxies that are neither dict nor list and raise on wha
 `Value` takes all of that, and plain dicts and lists too. What a value means is for its readers.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any, Final, NamedTuple, final
 
 from pulumi_policy import proxy
+
+
+class About(Enum):
+    """What a value that cannot be read would have said, where a judge decides by it."""
+
+    PROTOCOL = auto()
+    GROUP = auto()
+    PREFIX_LIST = auto()
+    TOKENS = auto()
+    HOP_LIMIT = auto()
 
 
 class Doubt(NamedTuple):
@@ -19,6 +30,7 @@ class Doubt(NamedTuple):
     why: str
     final: bool
     """Whether `pulumi up` will not know it either."""
+    about: About | None = None
 
     def __str__(self) -> str:
         return f"{self.where} {self.why}"
@@ -49,13 +61,19 @@ class Malformed(ValueError):
 class Value:
     """One value of a resource, and where it stands in it."""
 
-    __slots__ = ("raw", "where")
+    __slots__ = ("about", "raw", "where")
     raw: Any
     where: str
+    about: About | None
 
-    def __init__(self, raw: Any, where: str = "") -> None:
+    def __init__(self, raw: Any, where: str = "", about: About | None = None) -> None:
         self.raw = NOT_YET if isinstance(raw, str) and raw in _MARKS else raw
         self.where = where
+        self.about = about
+
+    def on(self, about: About | None) -> "Value":
+        """The same value, with what it is about: its doubts, and those of its items, then say so."""
+        return Value(self.raw, self.where, about)
 
     def __getitem__(self, name: str) -> "Value":
         """A property of a map; a Value of None where there is none. Of something unknown, all is unknown."""
@@ -84,7 +102,7 @@ class Value:
         items = self.raw
         # By index: a slice or a loop of a proxy ends at, or hands out, what is not known.
         for index in range(len(items)):
-            item = Value(_got(items, index), f"{self.where}[{index}]")
+            item = Value(_got(items, index), f"{self.where}[{index}]", self.about)
             if item.raw is not None:
                 yield item
 
@@ -93,13 +111,19 @@ class Value:
         return _is_list(self.raw)
 
     @property
+    def is_map(self) -> bool:
+        return _is_map(self.raw)
+
+    @property
     def absent(self) -> bool:
         return self.raw is None
 
     @property
     def doubt(self) -> Doubt | None:
         """Why it cannot be read; None where it can."""
-        return Doubt(self.where, self.raw.why, self.raw.final) if isinstance(self.raw, Unknown) else None
+        if not isinstance(self.raw, Unknown):
+            return None
+        return Doubt(self.where, self.raw.why, self.raw.final, self.about)
 
     @property
     def scalar(self) -> str | float | None:
@@ -141,3 +165,28 @@ def _got(container: Any, key: Any) -> Any:
         return NOT_YET
     except KeyError:
         return None
+
+
+def pick(value: Value, *names: str) -> Value:
+    """The first of these properties that is given."""
+    found = [value[name] for name in names]
+    return next((each for each in found if not each.absent), found[0])
+
+
+def lines(value: Value, unknown: Callable[[Doubt], None] | None = None) -> Iterator[str]:
+    """The texts and numbers of a list, or a single one; what is not known goes to `unknown`."""
+    if value.doubt and unknown:
+        unknown(value.doubt)
+    for item in value.each():
+        if item.doubt:
+            if unknown:
+                unknown(item.doubt)
+        elif isinstance(item.raw, str | int | float | bool):
+            yield written(item.raw)
+
+
+def written(scalar: str | float | bool) -> str:
+    """A scalar as a text would say it: 2375 for 2375.0, true for True."""
+    if isinstance(scalar, bool):
+        return str(scalar).lower()
+    return str(int(scalar)) if isinstance(scalar, float) and scalar.is_integer() else str(scalar)

@@ -59,6 +59,11 @@ class Instance(AwsKind):
             "vpcSecurityGroupIds",
             "enablePrimaryIpv6",
             "userDataBase64",
+            # Optional and computed, all of them (terraform-provider-aws, internal/service/ec2/ec2_instance.go).
+            *(
+                f"rootBlockDevice.{name}"
+                for name in ("encrypted", "iops", "kmsKeyId", "throughput", "volumeSize", "volumeType")
+            ),
         ]
     )
     defaults = {
@@ -93,10 +98,21 @@ class Instance(AwsKind):
             )
         return failures
 
+    def prepare(self, inputs: Inputs) -> Inputs:
+        # An interface of its own has its own check: the real provider neither compares nor records it then.
+        if "primaryNetworkInterface" in inputs and inputs["sourceDestCheck"] is True:
+            return {name: value for name, value in inputs.items() if name != "sourceDestCheck"}
+        return inputs
+
     def also_replaces(self, changed: set[str], state: State, inputs: Inputs) -> set[str]:
+        replaces: set[str] = set()
         if inputs.get("userDataReplaceOnChange"):
-            return changed & {"userData", "userDataBase64"}
-        return set()
+            replaces |= changed & {"userData", "userDataBase64"}
+        # AWS changes neither of a volume that is there: both force a new instance (ec2_instance.go).
+        was, wanted = state.get("rootBlockDevice") or {}, inputs.get("rootBlockDevice") or {}
+        if any(wanted.get(name) not in (None, was.get(name)) for name in ("encrypted", "kmsKeyId")):
+            replaces |= changed & {"rootBlockDevice"}
+        return replaces
 
     def create(self, inputs: Inputs) -> str:
         image = one(lambda: self.api.ec2.describe_images(ImageIds=[inputs["ami"]]), "Images")

@@ -214,8 +214,12 @@ class Parameter(AwsKind):
         return {"version"}
 
     def update(self, identity: str, state: State, inputs: Inputs, changed: set[str]) -> None:
-        if changed - {"tags", "tagsAll"}:
-            self._put({**inputs, "name": identity}, True)
+        if changed - {"tags", "tagsAll", "overwrite"}:
+            # Of what the caller may leave out only what changed is sent, KeyId among it: terraform-provider-aws,
+            # internal/service/ssm/parameter.go, resourceParameterUpdate.
+            unsent = {"keyId", "description"} - changed
+            sent = {name: value for name, value in inputs.items() if name not in unsent}
+            self._put({**sent, "name": identity}, True)
         was, wanted = state.get("tagsAll") or {}, self.api.all_tags(inputs)
         if gone := [key for key in was if key not in wanted]:
             self.api.ssm.remove_tags_from_resource(

@@ -17,6 +17,11 @@ class SecurityGroup(AwsKind):
     not_stored = frozenset({"revokeRulesOnDelete", "namePrefix"})
     name_length = 255
 
+    def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
+        if str(inputs.get("name", "")).startswith("sg-"):
+            return [("name", "invalid value for name (cannot begin with sg-)")]
+        return []
+
     def create(self, inputs: Inputs) -> str:
         made = self.api.ec2.create_security_group(
             GroupName=inputs["name"],

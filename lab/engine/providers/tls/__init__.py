@@ -1,5 +1,9 @@
-"""The stand-in for Pulumi's tls provider: real keys and certificates, with terraform-provider-tls' semantics."""
+"""The stand-in for Pulumi's tls provider: real keys and certificates, with terraform-provider-tls' semantics.
 
+Its internal/provider has them: resource_private_key.go, common_cert.go and the two resource_*_cert.go.
+"""
+
+import base64
 import datetime
 import hashlib
 import ipaddress
@@ -109,10 +113,7 @@ class PrivateKey(_Made):
             "publicKeyPem": public.public_bytes(
                 _PEM, serialization.PublicFormat.SubjectPublicKeyInfo
             ).decode(),
-            # OpenSSH knows no P-224.
-            "privateKeyOpenssh": ""
-            if _is_p224(key)
-            else key.private_bytes(_PEM, private.OpenSSH, plain).decode(),
+            **_openssh(key),
         }
 
 
@@ -164,12 +165,25 @@ class _Certificate(_Made):
         self._properties[identity] = {**state, **inputs}
 
     def signed(
-        self, inputs: Inputs, subject: x509.Name, public: Any, names: Any, issuer: x509.Name, issuer_key: Any
+        self,
+        inputs: Inputs,
+        subject: x509.Name,
+        public: Any,
+        names: Any,
+        issuer_key: Any,
+        authority: x509.Certificate | None = None,
     ) -> State:
+        """A certificate that `authority` signs, or its own subject where there is none."""
         now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         end = now + datetime.timedelta(hours=int(inputs["validityPeriodHours"]))
         serial = x509.random_serial_number()
         is_ca = bool(inputs.get("isCaCertificate"))
+        if is_ca and not subject.rdns:
+            raise Refused(
+                "Must contain at least one Distinguished Name when creating Certificate Authority (CA)"
+            )
+        issuer = authority.subject if authority else subject
+        authority_id = _subject_key_id(authority) if authority and issuer != subject else None
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -188,8 +202,9 @@ class _Certificate(_Made):
             builder = builder.add_extension(x509.ExtendedKeyUsage(extended), critical=False)
         if is_ca or inputs.get("setSubjectKeyId"):
             builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        if issuer != subject:
-            authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
+        # Go's x509.CreateCertificate takes it from the CA's certificate, where that has one.
+        if authority_id is not None:
+            authority = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(authority_id)
             builder = builder.add_extension(authority, critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -197,8 +212,8 @@ class _Certificate(_Made):
             "id": str(serial),
             **inputs,
             "certPem": builder.sign(issuer_key, _digest(issuer_key)).public_bytes(_PEM).decode(),
-            "validityStartTime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "validityEndTime": end.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "validityStartTime": _written(now),
+            "validityEndTime": _written(end),
             "readyForRenewal": False,
         }
 
@@ -210,7 +225,7 @@ class SelfSignedCert(_Certificate):
     def make(self, inputs: Inputs) -> State:
         key = _key(inputs["privateKeyPem"])
         subject = _name(inputs)
-        state = self.signed(inputs, subject, key.public_key(), _alternatives(inputs), subject, key)
+        state = self.signed(inputs, subject, key.public_key(), _alternatives(inputs), key)
         return {**state, "keyAlgorithm": _algorithm(key)}
 
 
@@ -229,8 +244,21 @@ class LocallySignedCert(_Certificate):
             names: Any = list(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         except x509.ExtensionNotFound:
             names = []
-        state = self.signed(inputs, request.subject, request.public_key(), names, authority.subject, key)
+        state = self.signed(inputs, request.subject, request.public_key(), names, key, authority)
         return {**state, "caKeyAlgorithm": _algorithm(key)}
+
+
+def _written(moment: datetime.datetime) -> str:
+    # As Go's time.RFC3339Nano writes it: local time, with nanoseconds where there are any.
+    local = moment.astimezone() + datetime.timedelta(microseconds=519894)
+    return local.isoformat(timespec="microseconds").replace("+00:00", "Z").replace(".519894", ".519894924")
+
+
+def _subject_key_id(certificate: x509.Certificate) -> x509.SubjectKeyIdentifier | None:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def _due(state: State) -> bool:
@@ -238,8 +266,30 @@ def _due(state: State) -> bool:
     if not isinstance(end, str):
         return False
     early = datetime.timedelta(hours=float(state.get("earlyRenewalHours") or 0))
-    at = datetime.datetime.strptime(end, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.UTC)
+    at = datetime.datetime.fromisoformat(end)
     return datetime.datetime.now(datetime.UTC) > at - early
+
+
+def _openssh(key: Any) -> State:
+    """The same key as OpenSSH writes it, which knows no P-224."""
+    if _is_p224(key):
+        names = (
+            "privateKeyOpenssh",
+            "publicKeyOpenssh",
+            "publicKeyFingerprintMd5",
+            "publicKeyFingerprintSha256",
+        )
+        return dict.fromkeys(names, "")
+    plain = serialization.NoEncryption()
+    line = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    blob = base64.b64decode(line.split()[1])
+    sha256 = base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    return {
+        "privateKeyOpenssh": key.private_bytes(_PEM, serialization.PrivateFormat.OpenSSH, plain).decode(),
+        "publicKeyOpenssh": line.decode() + "\n",
+        "publicKeyFingerprintMd5": hashlib.md5(blob).digest().hex(":"),
+        "publicKeyFingerprintSha256": f"SHA256:{sha256}",
+    }
 
 
 def _key(pem: str) -> Any:

@@ -1,0 +1,309 @@
+"""Decides what a DockerHost is: every default, and every refusal that can be told before a resource exists. Pure.
+
+The arguments are read once, here; a plan is what everything else goes by. It has two parts: what one machine has to
+itself, and what machines that serve the same clients have in common. Values that are late (Outputs) stay so, and are
+judged by access.py once they are known.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from ..core.engines import EVERY, Engines
+from ..core.errors import InvalidInput
+from ..core.trust import trusted_networks
+from . import reading, userdata
+from .container_networks import container_address_pools
+from .daemon_json import check_daemon_options, daemon_configuration
+from .keys import LEAST_SIZES, KeyAlgorithm, KeyDelivery
+from .systems import SYSTEMS, OperatingSystem, System
+
+if TYPE_CHECKING:
+    from pulumi import Input
+
+# What Parameter Store, IAM and EC2's descriptions all take. The role's name is the longest: 64 characters, of which
+# "-role" and the suffix that Pulumi adds take 13.
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
+
+
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Who may reach the Docker API. The members may be late, and so may be the list of networks."""
+
+    networks: "Input[Sequence[Input[str]]]"
+    prefix_lists: "tuple[Input[str], ...]"
+    security_groups: "tuple[Input[str], ...]"
+
+    @property
+    def remote(self) -> bool:
+        """Whether anybody may: without a source, a host is local only."""
+        return bool(
+            self.prefix_lists or self.security_groups or reading.is_late(self.networks) or self.networks
+        )
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """Whose certificates are made, and how."""
+
+    clients: tuple[str, ...]
+    hostnames: "tuple[Input[str], ...]"
+    """Names of a server, besides those that follow from its addresses."""
+    algorithm: KeyAlgorithm
+    ca_validity_days: int
+    validity_days: int
+    generation: int
+    """Its change renews every leaf, keys included."""
+    renew_before_days: int
+    """A leaf that ends sooner is renewed; 0: none is."""
+
+
+@dataclass(frozen=True)
+class Common:
+    """What machines that serve the same clients have in common."""
+
+    name: str
+    """The component's: what is made once is named after it."""
+    sources: Sources
+    certificates: Certificates
+    vpc_id: "Input[str] | None"
+    assign_public_ip: bool
+    allow_all_egress: bool
+    system: System
+    ami_id: "Input[str] | None"
+    """An image of that system; None: the publisher's newest."""
+    root_volume_size: int
+    """GiB, as are the sizes of all volumes."""
+    data_volume_size: int | None
+    kms_key_id: "Input[str] | None"
+    key_delivery: KeyDelivery
+    daemon_options: Mapping[str, Any] | None
+    wait_until_ready: bool
+    """Whether the outputs are held back until the host answers."""
+    tags: "Mapping[str, Input[str]]"
+
+    @property
+    def engines(self) -> Engines:
+        """The Docker that the host may have: an image of the caller's may hold any."""
+        return EVERY if self.ami_id is not None else self.system.engines
+
+    @property
+    def in_user_data(self) -> bool:
+        """Whether the document that holds the server's key is delivered in user-data."""
+        return self.key_delivery is KeyDelivery.USER_DATA
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one machine has to itself."""
+
+    name: str
+    """What is made for this machine is named after it."""
+    instance_type: "Input[str]"
+    subnet_id: "Input[str] | None"
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """One machine, and what it would have in common with others."""
+
+    common: Common
+    machine: Machine
+
+
+@dataclass(frozen=True)
+class FleetPlan:
+    """Several machines that serve the same clients."""
+
+    common: Common
+    machines: tuple[Machine, ...]
+    """Ordered by name."""
+
+    def host(self, machine: Machine) -> HostPlan:
+        """One of them, with what it has in common with the others."""
+        return HostPlan(self.common, machine)
+
+
+def plan(name: str, args: Any) -> HostPlan:
+    """What a DockerHost of this name and these arguments is; raises InvalidInput."""
+    check_name(name)
+    given = reading.Arguments(args)
+    common = read_common(name, given)
+    machine = Machine(
+        name=name,
+        instance_type=given.text("instance_type", reading.INSTANCE_TYPE) or "t3.medium",
+        subnet_id=given.text("subnet_id", reading.SUBNET),
+    )
+    given.refuse_others()
+    check_waiting(common)
+    check_room(common)
+    return HostPlan(common, machine)
+
+
+def fleet_plan(name: str, args: Any) -> FleetPlan:
+    """What a DockerFleet of this name and these arguments is; raises InvalidInput."""
+    check_name(name)
+    given = reading.Arguments(args)
+    common = read_common(name, given)
+    types = given.texts("instance_types", reading.INSTANCE_TYPE)
+    subnet_ids = given.strings("subnet_ids", reading.SUBNET)
+    given.refuse_others()
+    if not types:
+        hint = "name at least one host, such as {'a': 't3.medium'}"
+        raise InvalidInput("instance_types", dict(types), hint, "names no host")
+    for host in types:
+        _check_host_name(name, host)
+    check_waiting(common)
+    check_room(common)
+    machines = [
+        Machine(
+            name=f"{name}-{host}",
+            instance_type=types[host],
+            subnet_id=subnet_ids[position % len(subnet_ids)] if subnet_ids else None,
+        )
+        for position, host in enumerate(sorted(types))
+    ]
+    return FleetPlan(common, tuple(machines))
+
+
+def _check_host_name(fleet: str, host: str) -> None:
+    argument = "instance_types"
+    if not _HOST_NAME.fullmatch(host):
+        hint = "name hosts with up to 32 small letters, digits and '-'"
+        raise InvalidInput(argument, host, hint)
+    if host.startswith("client-"):
+        # Resources are named after both: a fleet's client-alice-ca-key is a client's.
+        raise InvalidInput(argument, host, "choose another name: so are the clients' certificates called")
+    try:
+        check_name(f"{fleet}-{host}")
+    except InvalidInput as error:
+        raise InvalidInput(argument, host, f"with the fleet's name before it: {error.hint}") from None
+
+
+def read_common(name: str, given: reading.Arguments) -> Common:
+    """The part of a plan that several machines can share; raises InvalidInput."""
+    common = Common(
+        name=name,
+        sources=_sources(given),
+        certificates=_certificates(given),
+        vpc_id=given.text("vpc_id", reading.VPC),
+        assign_public_ip=given.switch("assign_public_ip"),
+        allow_all_egress=given.switch("allow_all_egress"),
+        system=SYSTEMS[given.choice("os", OperatingSystem.AMAZON_LINUX_2023)],
+        ami_id=given.text("ami_id", reading.IMAGE),
+        root_volume_size=given.whole_number("root_volume_size", 20, 8, 16384),
+        data_volume_size=given.size("data_volume_size", 1, 16384),
+        kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
+        key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
+        daemon_options=given.options("daemon_options"),
+        wait_until_ready=given.switch("wait_until_ready"),
+        tags=given.tags("tags"),
+    )
+    check_daemon_options(_known_options(common.daemon_options), common.engines)
+    return common
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidInput for a name that AWS would refuse halfway."""
+    if not _NAME.fullmatch(name):
+        raise InvalidInput("name", name, "use up to 51 letters, digits, '.', '_' and '-'")
+    if name.lower().startswith(("aws", "ssm")):
+        # AWS Systems Manager API, PutParameter.
+        hint = "Parameter Store reserves names that start with 'aws' or 'ssm': start with something else"
+        raise InvalidInput("name", name, hint)
+    if name.lower().startswith("sg-"):
+        # Amazon EC2 API, CreateSecurityGroup; names are the same in any case.
+        hint = "EC2 keeps 'sg-' for the ids of security groups: start with something else"
+        raise InvalidInput("name", name, hint)
+
+
+def check_waiting(common: Common) -> None:
+    """Raises InvalidInput where nobody could ask a host whether it is ready."""
+    if common.wait_until_ready and not common.sources.remote:
+        hint = "name a trusted source that holds this machine's address, or leave it out"
+        raise InvalidInput("wait_until_ready", True, hint, "asks a host that nobody may reach")
+
+
+def check_room(common: Common) -> None:
+    """Raises InvalidInput for what can't fit in a parameter, or in user-data, however short the certificates are."""
+    key, certificate, authority = LEAST_SIZES[common.certificates.algorithm]
+    trusted = reading.known(common.sources.networks)
+    bridge, pools = container_address_pools(trusted)
+    document = userdata.configuration_document(
+        daemon=daemon_configuration(
+            _known_options(common.daemon_options), bip=bridge, pools=pools, engines=common.engines
+        ),
+        listen=["127.0.0.1"] if common.sources.remote else [],
+        trusted=trusted,
+        server_key="k" * key,
+        server_certificate="c" * certificate,
+        client_authorities=["a" * authority] * len(common.certificates.clients),
+    )
+    if common.in_user_data:
+        userdata.user_data(common.system.os, document=document)
+
+
+def _sources(given: reading.Arguments) -> Sources:
+    networks = given.networks("trusted_cidrs")
+    trusted_networks(reading.known(networks))
+    sources = Sources(
+        networks,
+        given.strings("trusted_prefix_list_ids", reading.PREFIX_LIST),
+        given.strings("trusted_security_group_ids", reading.SECURITY_GROUP),
+    )
+    _refuse_twice("trusted_prefix_list_ids", reading.known(sources.prefix_lists), "source")
+    _refuse_twice("trusted_security_group_ids", reading.known(sources.security_groups), "source")
+    return sources
+
+
+def _certificates(given: reading.Arguments) -> Certificates:
+    clients = given.names("clients", ("default",), reading.CLIENT)
+    if not clients:
+        raise InvalidInput("clients", [], "name at least one client, or leave the argument out for 'default'")
+    _refuse_twice("clients", clients, "client")
+    for client in clients:
+        if f"{client}-ca" in clients:
+            # Resources are named after clients: alice's CA has a key called alice-ca-key.
+            hint = f"choose another name: so is the CA of '{client}' called"
+            raise InvalidInput("clients", f"{client}-ca", hint, "is taken")
+    ca_days = given.whole_number("ca_validity_days", 3650, 1, 36500)
+    days = given.whole_number("certificate_validity_days", 365, 1, 36500)
+    if days > ca_days:
+        hint = f"a certificate cannot outlive its CA's {ca_days} days"
+        raise InvalidInput("certificate_validity_days", days, hint)
+    return Certificates(
+        clients=clients,
+        hostnames=given.strings("additional_hostnames", reading.HOSTNAME),
+        algorithm=given.choice("key_algorithm", KeyAlgorithm.ECDSA_P256),
+        ca_validity_days=ca_days,
+        validity_days=days,
+        generation=given.whole_number("certificate_generation", 1, 1, 1_000_000),
+        renew_before_days=_renewal(given, days),
+    )
+
+
+def _renewal(given: reading.Arguments, validity_days: int) -> int:
+    # Half the validity at most, unless asked for: else a short one would be renewed by every run.
+    days = given.whole_number("renew_before_days", min(30, validity_days // 2), 0, 36500)
+    if days >= validity_days:
+        hint = f"a certificate is valid for {validity_days} days: choose less, or it is renewed by every run"
+        raise InvalidInput("renew_before_days", days, hint)
+    return days
+
+
+def _known_options(options: Any) -> Any:
+    """daemon_options with None in place of values that are not known yet: their names are judged already."""
+    if not isinstance(options, Mapping):
+        return options
+    given = cast(Mapping[Any, Any], options)
+    return {key: None if reading.holds_late(value) else value for key, value in given.items()}
+
+
+def _refuse_twice(argument: str, names: Sequence[str], kind: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidInput(argument, name, f"name each {kind} once", "is named twice")

@@ -1,0 +1,74 @@
+"""Holds a component's outputs back until its hosts answer, where that was asked for. Never in a preview.
+
+How a host is asked, and what its silence means, is readiness.py's.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any, TypeVar
+
+import pulumi
+
+from . import readiness
+from .certificates import Materials
+from .children import DockerHostError
+from .machine import Made
+from .readiness import Client, NotReady
+
+_Value = TypeVar("_Value")
+
+
+def answered(
+    component: pulumi.Resource, made: Made, materials: Materials, trusted: pulumi.Output[list[str]]
+) -> pulumi.Output[None]:
+    """Known once the first client is served at a machine's endpoint with these materials.
+
+    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS.
+    """
+
+    async def wait(known: dict[str, Any]) -> None:
+        if pulumi.runtime.is_dry_run():
+            return
+        context = Client(known["authority"], known["certificate"], known["key"]).context()
+
+        async def attempt() -> None:
+            await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
+
+        def tell(seen: str) -> None:
+            pulumi.log.info(f"waiting for {known['endpoint']}, {seen}", component)
+
+        try:
+            await readiness.until_ready(attempt, tell=tell)
+        except NotReady as error:
+            raise DockerHostError(
+                f"wait_until_ready: {known['endpoint']} did not answer over mutual TLS within "
+                f"{readiness.WAIT_SECONDS // 60} minutes: {error}. `aws ec2 get-console-output --latest --instance-id "
+                f"{known['instance']}` shows what the host said, `aws-docker verify` what is in its way"
+            ) from None
+
+    # Not secret, although it saw the key: what waits for it would become secret, too.
+    return pulumi.Output.unsecret(
+        pulumi.Output.all(
+            endpoint=made.endpoint,
+            authority=materials.ca,
+            certificate=materials.first_certificate,
+            key=materials.first_key,
+            trusted=trusted,
+            instance=made.instance_id,
+            # A changed one is on its way to the machine first.
+            document=made.document,
+        ).apply(wait)
+    )
+
+
+def held(answers: Sequence[pulumi.Output[None]], value: pulumi.Output[_Value]) -> pulumi.Output[_Value]:
+    """The same value, known once all have answered; at once where nobody is asked."""
+    return pulumi.Output.all(value, *answers).apply(lambda known: known[0]) if answers else value
+
+
+def held_materials(answers: Sequence[pulumi.Output[None]], materials: Materials) -> Materials:
+    """The same materials, known once all have answered."""
+    return replace(
+        materials, **{each.name: held(answers, getattr(materials, each.name)) for each in fields(Materials)}
+    )

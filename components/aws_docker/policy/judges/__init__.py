@@ -1,0 +1,1 @@
+"""Judges what resources say: from facts, findings. What is made of a finding is for `rule`."""
