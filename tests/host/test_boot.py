@@ -127,10 +127,11 @@ def assert_containerd_is_on_the_volume(host: Host) -> None:
     process = host.machine.run(["systemctl", "show", "-p", "MainPID", "--value", "containerd.service"]).stdout
     files = host.machine.run(["ls", "-l", f"/proc/{process.strip()}/fd"]).stdout
     assert "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db" in files
-    device = ["findmnt", "-no", "SOURCE", "-T"]
-    store = host.machine.run([*device, "/var/lib/containerd/io.containerd.metadata.v1.bolt"]).stdout
-    data = host.machine.run([*device, "/var/lib/docker/overlay2"]).stdout
-    assert store.split("[")[0].strip() == data.strip()
+    for path in ("/var/lib/containerd/io.containerd.metadata.v1.bolt", "/var/lib/docker/overlay2"):
+        source = host.machine.run(["findmnt", "-no", "SOURCE", "-T", path]).stdout
+        assert source.startswith("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0"), (
+            source
+        )
 
 
 def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> None:
