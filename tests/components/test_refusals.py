@@ -306,7 +306,7 @@ REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
         ({"clients": 3, "key_algorithm": "rsa-3072"}, r"clients: '3 clients, 1 trusted networks' is refused"),
         ({"clients": 2, "key_algorithm": "rsa-4096"}, r"clients: '2 clients, 1 trusted networks' is refused"),
         (
-            {"clients": 6, "key_delivery": "user-data"},
+            {"clients": 8, "key_delivery": "user-data"},
             r"key_delivery: 'user-data' is refused; the user-data would take \d+ bytes and EC2 accepts 16384",
         ),
         (
