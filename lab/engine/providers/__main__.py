@@ -1,4 +1,4 @@
-"""Serves one of the stand-ins, by name: aws, tls, docker, preview-aws, preview-aws-native."""
+"""Serves one of the stand-ins, by name: aws, tls, docker, and those that only preview, such as preview-aws-native."""
 
 import gc
 import sys
@@ -18,10 +18,10 @@ def main(name: str) -> None:
         from lab.engine.providers import docker
 
         serve(Plugin("docker", docker.KINDS, {}, docker.Client))
-    elif name == "preview-aws-native":
+    elif name in ("preview-aws-native", "preview-command", "preview-docker"):
         from lab.engine.providers.preview import PreviewPlugin
 
-        serve(PreviewPlugin("aws-native", [], {}, lambda _: None))
+        serve(PreviewPlugin(name.removeprefix("preview-"), [], {}, lambda _: None))
     else:
         from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
         from lab.engine.providers.aws.api import Api
