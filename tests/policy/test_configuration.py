@@ -7,7 +7,12 @@ from typing import Any, cast
 import pytest
 from pulumi_policy import EnforcementLevel
 
-from aws_docker.policy import docker_2376_trusted_sources_only, docker_no_2375, rules
+from aws_docker.policy import (
+    docker_2375_between_group_members,
+    docker_2376_trusted_sources_only,
+    docker_no_2375,
+    rules,
+)
 from aws_docker.policy.reading.table import KINDS
 from aws_docker.policy.rule import ResourceRule, StackRule
 from aws_docker.policy.testing import UNKNOWN, analyze, remediate, urn
@@ -166,6 +171,24 @@ def test_an_unknown_group_of_an_all_traffic_rule_stays_advisory() -> None:
     properties = rule(protocol="-1", fromPort=0, toPort=0, sourceSecurityGroupId=UNKNOWN)
     outcome = analyze(rules(), RULE, properties, config=TRUSTED)
     assert {each.level for each in outcome.violations} == {"advisory"}
+
+
+def test_a_protocol_that_is_not_known_may_be_every_one_between_members() -> None:
+    def members(**properties: Any) -> Any:
+        return analyze(
+            docker_2375_between_group_members, RULE, rule(sourceSecurityGroupId="sg-2", **properties)
+        )
+
+    assert "protocol is not known yet" in members(protocol=UNKNOWN, fromPort=443, toPort=443).text
+    assert members(fromPort=UNKNOWN, toPort=443).violations == ()  # it names ports, whichever they are
+
+
+@pytest.mark.parametrize("name", ["self", "securityGroups"])
+def test_members_that_are_not_known_are_no_way_in_by_all_traffic(name: str) -> None:
+    everything = inline(protocol="-1", fromPort=0, toPort=0, **{name: UNKNOWN})
+    assert analyze(docker_no_2375, GROUP, everything).violations == ()
+    assert analyze(docker_2375_between_group_members, GROUP, everything).at("advisory")
+    assert analyze(docker_no_2375, GROUP, inline(**{name: UNKNOWN})).at("advisory")
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,25 @@ def test_in_a_document_that_installs_docker_it_is_mandatory() -> None:
     assert {each.level for each in eased.violations} == {"advisory"}
 
 
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("bash deploy.sh production", "advisory"),
+        ("curl -sfL https://get.example.com | sh -", "advisory"),
+        ("ansible-playbook -i hosts site.yml", "advisory"),
+        ("./build.sh && make install", None),
+        # Whatever names Docker has to do with it.
+        ("bash start-docker.sh", "mandatory"),
+        ("PORT=2375 bash deploy.sh", "mandatory"),
+        ("docker compose up -d", "mandatory"),
+        ("curl -sfL https://get.example.com | SOCKET=/run/x.sock sh -", "mandatory"),
+    ],
+)
+def test_scripts_that_a_command_runs_are_said_by_what_they_name(line: str, level: str | None) -> None:
+    outcome = _judged({"create": line}, "command:local:Command")
+    assert [each.level for each in outcome.violations] == ([level] if level else []), outcome.text
+
+
 def test_its_level_can_be_raised_and_not_switched_off() -> None:
     assert _judged(_document(FETCH), unrelatedToDocker="mandatory").at("mandatory")
     outcome = _judged(_document(FETCH), unrelatedToDocker="disabled")

@@ -59,7 +59,7 @@ PURE = (
                 "reach",
                 "results",
             ),
-            *("sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording"),
+            *("documents", "sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording", "workloads"),
         )
     ),
     "cli.checkup",

@@ -13,6 +13,6 @@ keys.py       private keys
 judgement.py  the result
 """
 
-from .judgement import BootJudgement, BootListener, judge
+from .judgement import BootJudgement, BootListener, Unread, judge
 
-__all__ = ["BootJudgement", "BootListener", "judge"]
+__all__ = ["BootJudgement", "BootListener", "Unread", "judge"]

@@ -5,6 +5,8 @@ together. Left to others: what security groups and firewalls let through, what a
 fetch.
 """
 
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -26,6 +28,17 @@ class BootListener:
     listener: Listener
 
 
+class Unread(str):
+    """What could not be read or decided: a sentence, and how much it has to do with Docker."""
+
+    concerns_docker: bool
+
+    def __new__(cls, sentence: str, *, concerns_docker: bool) -> "Unread":
+        unread = super().__new__(cls, sentence)
+        unread.concerns_docker = concerns_docker
+        return unread
+
+
 @dataclass(frozen=True, slots=True)
 class BootJudgement:
     """What user-data makes of a machine, as far as Docker is concerned."""
@@ -34,8 +47,12 @@ class BootJudgement:
     """Whether it installs, configures, starts or uses a Docker engine of the machine's own."""
     listeners: tuple[BootListener, ...]
     """Everything that serves the Docker API beyond a Unix socket: safe or not, by dockerd or by something before it."""
-    unread: tuple[str, ...]
-    """What could not be read or decided, a sentence each."""
+    unread: tuple[Unread, ...]
+    """What could not be read or decided, a sentence each.
+
+    `concerns_docker` is false for what is fetched and run, or depends on the machine, in a document that has nothing to
+    do with Docker: at most one such sentence stands here.
+    """
     private_keys: tuple[str, ...]
     """Where private keys stand."""
     undecoded: tuple[str, ...] = ()
@@ -62,10 +79,10 @@ def judge(user_data: str | bytes) -> BootJudgement:
         reading = read(user_data)
         undecoded = reading.unread
         for sentence in undecoded:
-            machine.note_unread(sentence)
+            machine.note_unread(sentence, elsewhere=sentence in reading.elsewhere)
         following.follow(reading)
     except Budget:
-        machine.note_unread("the user-data does too much to follow to its end")
+        machine.note_unread("the user-data does too much to follow to its end", elsewhere=True)
         following.give_up()
     except RecursionError:
         sentence = "the user-data is nested too deeply to read"
@@ -86,10 +103,31 @@ def judge(user_data: str | bytes) -> BootJudgement:
         place = where or "Docker's own unit"
         place += f", where {named}" if (named := world.shown(conditions)) else ""
         findings.append(BootListener(shown(place), replace(listener, address=address, reason=reason)))
+    runs_docker = machine.runs_docker or bool(findings)
+    concerns = runs_docker or any(_NAMES_DOCKER.search(_start(text)) for _, text in reading.texts)
+    unread = {shown(sentence): elsewhere for sentence, elsewhere in machine.unread.items()}
     return BootJudgement(
-        machine.runs_docker or bool(findings),
+        runs_docker,
         tuple(findings),
-        tuple(dict.fromkeys(shown(sentence) for sentence in machine.unread)),
+        tuple(_sorted(unread, concerns)),
         tuple(dict.fromkeys(shown(where) for where in machine.keys.values())),
         tuple(dict.fromkeys(shown(sentence) for sentence in undecoded)),
     )
+
+
+_NAMES_DOCKER = re.compile(r"docker|moby|podman|tcp://|:237[56]\b", re.I)
+
+
+def _start(text: str | bytes) -> str:
+    return (text.decode("latin-1") if isinstance(text, bytes) else text)[: 1 << 18]
+
+
+def _sorted(unread: Mapping[str, bool], concerns: bool) -> Iterator[Unread]:
+    """The sentences; of those that are of what stands elsewhere, in a document without Docker, the first for all."""
+    others = [sentence for sentence, elsewhere in unread.items() if elsewhere and not concerns]
+    for sentence, elsewhere in unread.items():
+        if not elsewhere or concerns:
+            yield Unread(sentence, concerns_docker=True)
+    if others:
+        more = f" (and {len(others) - 1} more like it)" if len(others) > 1 else ""
+        yield Unread(others[0] + more, concerns_docker=False)

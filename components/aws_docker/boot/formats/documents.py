@@ -138,9 +138,9 @@ def _of_kind(reading: Reading, kind: str, text: str, bare: str, label: str, dept
     what = label or "the user-data"
     match kind:
         case "text/x-include-url" | "text/x-include-once-url":
-            reading.unread.append(f"{what} includes what stands at other addresses")
+            reading.note_elsewhere(f"{what} includes what stands at other addresses")
         case "text/part-handler":
-            reading.unread.append(f"{what} is a part handler, a program for other parts")
+            reading.note_elsewhere(f"{what} is a part handler, a program for other parts")
         case "text/cloud-config":
             cloudconfig.cloud_config(reading, yamltree.load(text), label)
         case "text/cloud-config-jsonp":
@@ -249,7 +249,7 @@ def _jinja(reading: Reading, text: str, what: str) -> str:
     if "{%" in text or any(
         not _HARMLESS.fullmatch(found) for found in re.findall(r"\{\{(.{0,200}?)\}\}", text, re.S)
     ):
-        reading.unread.append(f"{what} is a template, and what it becomes depends on the machine")
+        reading.note_elsewhere(f"{what} is a template, and what it becomes depends on the machine")
     text = re.sub(r"\{#.{0,2000}?#\}", "", text, flags=re.S)
     text = re.sub(r"\{%.{0,500}?%\}", "", text, flags=re.S)
     return re.sub(r"\{\{.{0,500}?\}\}", UNKNOWN, text, flags=re.S)

@@ -145,7 +145,7 @@ class _Found:
                 follow(self.scope, as_text(text) if isinstance(text, bytes) else text)
                 self.scope.depth -= 1
             else:
-                self.scope.note("a Python program runs code that it computes")
+                self.scope.note("a Python program runs code that it computes", elsewhere=True)
         elif name in _RUNS and node.args:
             value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
@@ -155,7 +155,7 @@ class _Found:
                 self.follows(value)
                 self.scope.inner(value)
             elif value is None:
-                self.scope.note("a Python program runs a command that it computes")
+                self.scope.note("a Python program runs a command that it computes", elsewhere=True)
             elif isinstance(value, list) and value:
                 words = [UNKNOWN if word is None else str(word) for word in cast(list[Any], value)]
                 self.follows(" ".join(words))

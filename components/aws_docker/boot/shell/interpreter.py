@@ -91,7 +91,7 @@ class Shell:
     def run(self, worlds: list[World], text: str) -> list[World]:
         """Follows a text as a script in the shell as it is; what runs when it ends, too."""
         if self.depth > MAX_DEPTH // 2:
-            self.note("scripts inside scripts, too deep to follow")
+            self.note("scripts inside scripts, too deep to follow", elsewhere=True)
             for world in worlds:
                 world.out += UNKNOWN
             return worlds
@@ -448,7 +448,7 @@ class Shell:
             worlds = [each]
             each.status = True
             if len(given) > _TURNS:
-                self.note("a loop over too many words to follow")
+                self.note("a loop over too many words to follow", elsewhere=True)
             for text in given[:_TURNS]:
                 for one in worlds:
                     one.process.variables[block.name] = text

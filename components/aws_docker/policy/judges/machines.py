@@ -1,11 +1,12 @@
-"""Judges what machines do at first boot, by `boot`: listeners, keys, and whether Docker runs there at all.
+"""Judges what machines run, at first boot or later, by `boot`: listeners, keys, and whether Docker runs there at all.
 
-A start-up document may hold secrets, so findings name the place in it, the port and a digest, and repeat nothing.
+A document may hold secrets, so findings name the place in it, the port and a digest, and repeat nothing.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
-from functools import lru_cache
+from typing import Final
 
 from ...boot import BootJudgement, judge
 from ...core.dockerd import Access, Listener
@@ -13,18 +14,14 @@ from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
 from ..reading.values import About
 
-
-@lru_cache(maxsize=64)
-def judgement(text: str) -> BootJudgement:
-    """What a start-up document does. Remembered, since several policies ask about one document."""
-    return judge(text)
+_OF_DOCKER: Final = re.compile(r"docker|moby|podman|containerd|237[56]|\.sock\b", re.I)
 
 
 def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
-    """The start-up documents of a machine that are known."""
+    """The documents of a machine that are known. `boot` remembers what several policies ask about."""
     for document in machine.user_data:
         if document.text is not None:
-            yield document, judgement(document.text)
+            yield document, judge(document.text)
 
 
 def runs_docker(machine: Machine) -> bool:
@@ -50,14 +47,14 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
 
 def _unread(document: UserData, judged: BootJudgement) -> Iterator[Finding]:
     """What of a document could not be read: where it has nothing to do with Docker, in one sentence."""
-    for sentence in judged.unread:
-        yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
-    unrelated = list(map(str, document.elsewhere))
-    if judged.runs_docker:
-        yield from (Finding(Certainty.UNREADABLE, f"{_place(document)}: {each}") for each in unrelated)
-    elif unrelated:
-        more = f" (and {len(unrelated) - 1} more)" if len(unrelated) > 1 else ""
-        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unrelated[0]}{more}")
+    unread = [*judged.unread, *map(str, document.elsewhere)]
+    # Start-up documents come encoded, too: of those it cannot be told here what they name.
+    related = judged.runs_docker or document.has_lines or _OF_DOCKER.search(document.text or "")
+    if related:
+        yield from (Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}") for sentence in unread)
+    elif unread:
+        more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
+        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unread[0]}{more}")
 
 
 def secret_findings(facts: Facts) -> Iterator[Finding]:
