@@ -1,6 +1,7 @@
 """The probe against real dockerds, each in a namespace of the test's own, in the states that dockerd can be in."""
 
 import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_docker.audit.conversations import PATHS, Question
 from aws_docker.audit.findings import Exit
 from aws_docker.audit.probing import probe
 from aws_docker.audit.results import ProbeReport
@@ -144,6 +146,25 @@ def test_no_tls(site: Site) -> None:
     assert (clear.api_version, clear.min_api_version) == ("1.41", "1.12")
     assert [finding.severity for finding in report.findings] == [Severity.CRITICAL]
     assert report.status is Exit.FINDINGS
+
+
+def test_what_is_asked_past_a_filter_is_refused_before_anything_is_listed(site: Site) -> None:
+    def ask() -> list[tuple[int, str | None, bytes]]:
+        answers: list[tuple[int, str | None, bytes]] = []
+        for path in PATHS[Question.PAST_A_FILTER]:
+            client = http.client.HTTPConnection(SERVER, 2375, timeout=10)
+            client.request("GET", path)
+            answer = client.getresponse()
+            answers.append((answer.status, answer.getheader("Api-Version"), answer.read(200)))
+            client.close()
+        return answers
+
+    with site.dockerd("--host", f"tcp://{SERVER}:2375"):
+        answers = network.within(site.wires.trusted, ask)
+    assert len(answers) == 5
+    for status, version, body in answers:
+        assert (status, version) == (400, "1.41"), body
+        assert b'"message"' in body
 
 
 def test_certificates_without_tlsverify_serve_in_clear_text(site: Site, keys: Keys) -> None:
