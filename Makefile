@@ -14,13 +14,17 @@ help: ## Show this list
 setup: ## Make .venv, install the tools, find or build the Pulumi CLI, make the image of the test host
 	@lab/setup.sh
 
+.PHONY: setup-tests
+setup-tests:
+	@lab/setup.sh tests
+
 demo: setup ## The main job on the embedded cloud: `pulumi up`, a booted host, Docker over mutual TLS, refusals
 	@$(python) -m lab.demo
 
 demo-clean: ## Remove every trace of the demo
 	@if [ -x $(python) ]; then $(python) -m lab.demo --clean; fi
 
-test: setup ## Every test, beside lint (PYTEST="-k name" narrows it)
+test: setup-tests ## Every test, beside lint (PYTEST="-k name" narrows it)
 	@status=0; log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
 	$(MAKE) --no-print-directory lint-only >"$$log" 2>&1 & lint=$$!; \
 	$(python) -m pytest --numprocesses $(workers) --dist loadgroup --no-loadscope-reorder tests $(PYTEST) || status=1; \

@@ -36,7 +36,7 @@ SERVER = "10.0.7.30"
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """dockerd and containerd as Debian has them, from the packages of the test host's image."""
     folder = tmp_path_factory.mktemp("docker")
-    packages = image.ensure(say=print).packages
+    packages = image.ensure(image.OLD, say=print).packages
     for name in ("docker.io", "containerd", "runc"):
         (package,) = packages.glob(f"{name}_*.deb")
         subprocess.run(["dpkg-deb", "-x", package, folder], check=True)

@@ -70,7 +70,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         for default in re.findall(r"Default: `?(.*?)`?[.,;](?: |\n|$)", text)
     }
     # Where they are the account's, Pulumi looks them up.
-    for elsewhere in ("vpc_id", "subnet_id", "ami_id", "kms_key_id"):
+    for elsewhere in ("vpc_id", "subnet_id", "subnet_ids", "ami_id", "kms_key_id"):
         del stated[elsewhere]
     assert stated == {
         "clients": json.dumps(certificates.clients),
@@ -83,6 +83,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "ca_validity_days": str(certificates.ca_validity_days),
         "certificate_validity_days": str(certificates.validity_days),
         "certificate_generation": str(certificates.generation),
+        "renew_before_days": str(certificates.renew_before_days),
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
         "allow_all_egress": str(common.allow_all_egress),
         "wait_until_ready": str(common.wait_until_ready),
@@ -115,7 +116,7 @@ def test_every_operating_system_is_one_row() -> None:
 
 def test_what_is_one_machines_own_is_apart_from_what_several_can_share() -> None:
     shared = planned(trusted_cidrs=["10.0.5.0/24"], tags={"team": "platform"}).common
-    own = {"instance_type": "t4g.medium", "subnet_id": "subnet-01", "ami_id": "ami-01"}
+    own = {"instance_type": "t4g.medium", "subnet_id": "subnet-01"}
     other = planned(trusted_cidrs=["10.0.5.0/24"], tags={"team": "platform"}, **own)
     assert other.common == shared
     assert other.machine.name == "build"

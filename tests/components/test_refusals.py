@@ -32,6 +32,11 @@ LEFT_OUT = "leave it out: nothing that reaches the host comes from there"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
+        {"certificate_validity_days": 30, "renew_before_days": 30},
+        "renew_before_days: 30 is refused; a certificate is valid for 30 days: choose less, or it is renewed by every "
+        "run",
+    ),
+    (
         {"wait_until_ready": True},
         "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
         "address, or leave it out",

@@ -33,6 +33,7 @@ def cloud(requires: Callable[..., None]) -> Iterator[Cloud]:
 
 @pytest.fixture(scope="session")
 def base() -> image.Image:
+    """What hosts boot from; LAB_SYSTEM says another."""
     return image.ensure(say=print)
 
 
@@ -54,11 +55,13 @@ class Deployment:
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
     ipv6: str | None = None
-    system: str = image.MAIN
+    system: str = ""
+    """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
+        self.system = self.system or self.base.system
         self.name = f"configuration-{secrets.token_hex(4)}"
         ec2 = self.cloud.client("ec2")
         subnet = ec2.describe_subnets()["Subnets"][0]

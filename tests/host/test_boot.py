@@ -113,7 +113,7 @@ def test_a_local_host_has_no_tcp_listener(fresh: FACTORY) -> None:
 
 def test_a_key_in_user_data_works_too(fresh: FACTORY) -> None:
     host = fresh(
-        lambda made: userdata.user_data("debian-12", document=made.document()), docker_installed=True
+        lambda made: userdata.user_data(made.system, document=made.document()), docker_installed=True
     )
     host.machine.boot()
     host.machine.wait_ready()

@@ -12,6 +12,7 @@ import pytest
 
 from lab.hosts import certs, network
 from lab.hosts.client import connect, ping
+from tests.host import options
 from tests.host.conftest import Host
 
 # How dockerd ends a handshake that it refuses: by an alert, which the end of the connection may overtake.
@@ -306,3 +307,9 @@ def test_the_hardened_defaults_are_in_force(host: Host) -> None:
         ]
     finally:
         ask("rm", "-f", name)
+
+
+def test_dockerd_has_the_flags_that_it_is_judged_by(host: Host) -> None:
+    flags = options.of_dockerd(host)
+    assert {"host", "tlsverify", "tlscacert", "config-file"} <= set(flags)
+    assert options.unknown(flags) == []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import NotChecked, checking
-from .options import Accepted, Json, Profile, Sarif
+from .options import Accepted, Html, Json, Profile, Sarif
 from .reporting import finish, progress, read
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def audit(
     accepted: Accepted = None,
     as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Say who can reach Docker's ports on EC2 instances, and by which rule, ACL and route.
 
@@ -70,7 +71,7 @@ def audit(
                 refused=refused,
                 progress=lambda doing, done, total: advance(done, total, doing),
             )
-        finish(report, as_json, sarif, acceptances)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _accounts(

@@ -43,3 +43,10 @@ Sarif = Annotated[
     Path | None,
     typer.Option("--sarif", help="Write SARIF 2.1.0 to this file as well; - for standard output instead."),
 ]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Write a page that draws who reaches what, and what stops the others, to this file as well.",
+    ),
+]

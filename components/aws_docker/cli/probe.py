@@ -67,4 +67,4 @@ def probe(
                 really=yes_really,
                 progress=advance,
             )
-        finish(report, as_json, sarif, acceptances)
+        finish(report, as_json, sarif, acceptances=acceptances)

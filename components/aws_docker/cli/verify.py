@@ -8,7 +8,7 @@ from typing import Any
 from .connection import Connection, every_connection
 from .errors import NotChecked, checking
 from .keyfiles import write_bundle
-from .options import Accepted, Directory, Json, Profile, Sarif, Stack
+from .options import Accepted, Directory, Html, Json, Profile, Sarif, Stack
 from .reporting import finish, progress, read
 from .stack import stack_export, stack_outputs
 
@@ -20,6 +20,7 @@ def verify(
     accepted: Accepted = None,
     as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Compare what a stack intends with what AWS has configured and what the wire says from here.
 
@@ -52,7 +53,7 @@ def verify(
                 bundles,
                 progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
             )
-        finish(report, as_json, sarif, acceptances)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _connections(outputs: Mapping[str, Any]) -> dict[str, Connection]:

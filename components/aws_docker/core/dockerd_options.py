@@ -1,34 +1,137 @@
-"""What dockerd knows: its options and flags, by the kind of their value. From 20.10 to 29 (moby: cmd/dockerd, later
-daemon/command; daemon/config)."""
+"""What dockerd knows: its options and flags, the kind and form of their values, and the engines that know them.
+
+From 20.10 to 29 (moby: cmd/dockerd, later daemon/command; daemon/config). What a value must look like beyond its kind
+is said in dockerd_forms.py, dockerd_maps.py and dockerd_logging.py; dockerd_file.py judges a whole file by all of it.
+What options mean for who reaches the daemon is dockerd.py's.
+"""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-# The options of dockerd 20.10 to 29 that a file may hold, by the kind of their value.
-FILE_OPTIONS: Final[Mapping[str, str]] = {
-    name: kind
-    for kind, names in {
-        "true or false": "allow-direct-routing cri-containerd debug experimental icc init ip-forward "
-        "ip-forward-no-drop ip-masq ip6tables iptables ipv6 live-restore no-new-privileges raw-logs "
-        "rootless selinux-enabled tls tlsverify userland-proxy",
-        "a whole number": "cpu-rt-period cpu-rt-runtime default-stop-timeout max-concurrent-downloads "
-        "max-concurrent-uploads max-download-attempts mtu network-control-plane-mtu "
-        "network-diagnostic-port oom-score-adjust shutdown-timeout",
-        "a string": "api-cors-header bip bip6 bridge bridge-accept-fwmark cgroup-parent containerd "
-        "containerd-namespace containerd-plugins-namespace data-root default-cgroupns-mode "
-        "default-gateway default-gateway-v6 default-ipc-mode default-runtime default-shm-size "
-        "exec-root firewall-backend fixed-cidr fixed-cidr-v6 group host-gateway-ip http-proxy "
-        "https-proxy init-path ip log-driver log-format log-level metrics-addr min-api-version "
-        "no-proxy pidfile seccomp-profile storage-driver swarm-default-advertise-addr tlscacert "
-        "tlscert tlskey userland-proxy-path userns-remap",
-        "a list of strings": "allow-nondistributable-artifacts authorization-plugins cdi-spec-dirs dns dns-opts "
-        "dns-search exec-opts host-gateway-ips hosts insecure-registries labels node-generic-resources "
-        "registry-mirrors storage-opts",
-        "a list of maps": "default-address-pools",
-        "a map": "builder default-network-opts default-ulimits features log-opts nri-opts proxies runtimes",
-    }.items()
-    for name in names.split()
+from . import dockerd_forms as forms
+from . import dockerd_maps as maps
+from .engines import EVERY, Version
+
+SWITCH: Final = "true or false"
+NUMBER: Final = "a whole number"
+TEXT: Final = "a string"
+TEXTS: Final = "a list of strings"
+MAPS: Final = "a list of maps"
+MAP: Final = "a map"
+
+
+class Option(NamedTuple):
+    """An option that a file may hold."""
+
+    kind: str
+    form: forms.Form | None = None
+    since: Version = EVERY.oldest
+    """The first engine that knows it."""
+    until: Version = EVERY.newest
+    """The last one."""
+
+
+OPTIONS: Final[Mapping[str, Option]] = {
+    "allow-direct-routing": Option(SWITCH, since=(28, 0)),
+    "allow-nondistributable-artifacts": Option(TEXTS),
+    "api-cors-header": Option(TEXT, until=(26, 99)),
+    "authorization-plugins": Option(TEXTS),
+    "bip": Option(TEXT, forms.bridge(4)),
+    "bip6": Option(TEXT, forms.bridge(6), since=(28, 0)),
+    "bridge": Option(TEXT),
+    "bridge-accept-fwmark": Option(TEXT, forms.firewall_mark, since=(29, 0)),
+    "builder": Option(MAP, maps.builder),
+    "cdi-spec-dirs": Option(TEXTS, since=(25, 0)),
+    "cgroup-parent": Option(TEXT),
+    "containerd": Option(TEXT),
+    "containerd-namespace": Option(TEXT),
+    "containerd-plugins-namespace": Option(TEXT),
+    "cpu-rt-period": Option(NUMBER),
+    "cpu-rt-runtime": Option(NUMBER),
+    "cri-containerd": Option(SWITCH),
+    "data-root": Option(TEXT),
+    "debug": Option(SWITCH),
+    "default-address-pools": Option(MAPS, maps.address_pools),
+    "default-cgroupns-mode": Option(TEXT, forms.one_of("host", "private")),
+    "default-gateway": Option(TEXT, forms.address),
+    "default-gateway-v6": Option(TEXT, forms.address),
+    "default-ipc-mode": Option(TEXT, forms.one_of("private", "shareable")),
+    "default-network-opts": Option(MAP, maps.network_options, since=(24, 0)),
+    "default-runtime": Option(TEXT),
+    "default-shm-size": Option(TEXT, forms.size),
+    "default-stop-timeout": Option(NUMBER, forms.at_least(0), since=(29, 0)),
+    "default-ulimits": Option(MAP, maps.ulimits),
+    "dns": Option(TEXTS, forms.each(forms.address)),
+    "dns-opts": Option(TEXTS),
+    "dns-search": Option(TEXTS, forms.each(forms.domain)),
+    "exec-opts": Option(TEXTS, forms.each(forms.exec_option)),
+    "exec-root": Option(TEXT),
+    "experimental": Option(SWITCH),
+    "features": Option(MAP, maps.switches),
+    "firewall-backend": Option(TEXT, forms.one_of("iptables", "nftables"), since=(29, 0)),
+    "fixed-cidr": Option(TEXT, forms.network(4)),
+    "fixed-cidr-v6": Option(TEXT, forms.network(6)),
+    "group": Option(TEXT),
+    "host-gateway-ip": Option(TEXT, forms.address),
+    "host-gateway-ips": Option(TEXTS, forms.each(forms.address), since=(28, 0)),
+    "hosts": Option(TEXTS),
+    "http-proxy": Option(TEXT, since=(23, 0)),
+    "https-proxy": Option(TEXT, since=(23, 0)),
+    "icc": Option(SWITCH),
+    "init": Option(SWITCH),
+    "init-path": Option(TEXT),
+    "insecure-registries": Option(TEXTS, forms.each(forms.insecure_registry)),
+    "ip": Option(TEXT, forms.address),
+    "ip-forward": Option(SWITCH),
+    "ip-forward-no-drop": Option(SWITCH, since=(28, 0)),
+    "ip-masq": Option(SWITCH),
+    "ip6tables": Option(SWITCH),
+    "iptables": Option(SWITCH),
+    "ipv6": Option(SWITCH),
+    "labels": Option(TEXTS, forms.labels),
+    "live-restore": Option(SWITCH),
+    "log-driver": Option(TEXT),
+    "log-format": Option(TEXT, forms.one_of("text", "json"), since=(25, 0)),
+    "log-level": Option(TEXT, forms.log_level),
+    "log-opts": Option(MAP),
+    "max-concurrent-downloads": Option(NUMBER, forms.at_least(0)),
+    "max-concurrent-uploads": Option(NUMBER, forms.at_least(0)),
+    "max-download-attempts": Option(NUMBER, forms.attempts),
+    "metrics-addr": Option(TEXT),
+    "min-api-version": Option(TEXT, forms.api_version, since=(29, 0)),
+    "mtu": Option(NUMBER, forms.at_least(0)),
+    "network-control-plane-mtu": Option(NUMBER),
+    "network-diagnostic-port": Option(NUMBER),
+    "no-new-privileges": Option(SWITCH),
+    "no-proxy": Option(TEXT, since=(23, 0)),
+    "node-generic-resources": Option(TEXTS, forms.generic_resources),
+    "nri-opts": Option(MAP, since=(29, 0)),
+    "oom-score-adjust": Option(NUMBER, until=(25, 99)),
+    "pidfile": Option(TEXT),
+    "proxies": Option(MAP, maps.proxies, since=(23, 0)),
+    "raw-logs": Option(SWITCH),
+    "registry-mirrors": Option(TEXTS, forms.each(forms.mirror)),
+    "rootless": Option(SWITCH),
+    "runtimes": Option(MAP, maps.runtimes),
+    "seccomp-profile": Option(TEXT),
+    "selinux-enabled": Option(SWITCH),
+    "shutdown-timeout": Option(NUMBER),
+    "storage-driver": Option(TEXT),
+    "storage-opts": Option(TEXTS, forms.each(forms.pair)),
+    "swarm-default-advertise-addr": Option(TEXT),
+    "tls": Option(SWITCH),
+    "tlscacert": Option(TEXT),
+    "tlscert": Option(TEXT),
+    "tlskey": Option(TEXT),
+    "tlsverify": Option(SWITCH),
+    "userland-proxy": Option(SWITCH),
+    "userland-proxy-path": Option(TEXT),
+    "userns-remap": Option(TEXT),
 }
+"""The options of dockerd 20.10 to 29 that a file may hold, by name."""
+
+FILE_OPTIONS: Final[Mapping[str, str]] = {name: option.kind for name, option in OPTIONS.items()}
+"""The kind of each option's value."""
 
 # Flags whose name differs from the option's in the file.
 FLAG_OPTIONS: Final = {

@@ -1,7 +1,6 @@
 """Every exception of this package, drawn; and the one that says which argument is refused.
 
-Private ones (`_Name`) never leave their module, and are not drawn. tests/unit/test_errors.py
-compares this with the code.
+Private ones (`_Name`) never leave their module, and are not drawn. tests/unit/test_errors.py keeps the drawing true.
 
 ValueError
 ├── InvalidInput           core.errors             an argument that is refused: pure code raises it

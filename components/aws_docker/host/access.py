@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ..core.engines import Engines
 from ..core.errors import InvalidInput
 from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
@@ -101,6 +102,7 @@ def document(
     ipv6: Sequence[str],
     vpc_networks: Sequence[str],
     options: Mapping[str, Any] | None,
+    engines: Engines,
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
@@ -109,7 +111,7 @@ def document(
     bridge, pools = container_address_pools([*trusted, *vpc_networks])
     listen = served(trusted=trusted, private_ip=private_ip, ipv6=ipv6)
     return userdata.configuration_document(
-        daemon=daemon_configuration(options, bip=bridge, pools=pools),
+        daemon=daemon_configuration(options, bip=bridge, pools=pools, engines=engines),
         listen=listen,
         trusted=trusted if listen else [],
         server_key=server_key,

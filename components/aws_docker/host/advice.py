@@ -26,11 +26,7 @@ def warnings(common: Common, machines: Sequence[Machine]) -> list[str]:
     if common.in_user_data and common.sources.remote:
         found.append("key_delivery user-data: whoever can read the user-data can read the server's key")
     found += system.warnings
-    if (
-        not common.sources.remote
-        and not system.session_manager
-        and not all(machine.ami_id for machine in machines)
-    ):
+    if not common.sources.remote and not system.session_manager and common.ami_id is None:
         found.append(
             f"{system.family}'s image has no Session Manager agent: nobody can log in to this local host"
         )

@@ -1,12 +1,16 @@
-"""What daemon.json says on our hosts: hardened defaults, and which options of the caller's are taken. Pure."""
+"""What daemon.json says on our hosts: hardened defaults, and which options of the caller's are taken. Pure.
 
-import difflib
-from collections.abc import Mapping, Sequence
+What dockerd itself would refuse is dockerd_file.py's; here is what would undo the guarantee.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Final, NamedTuple, cast
 
 from ..core.dockerd import Binding, TcpAddress
-from ..core.dockerd_options import FILE_OPTIONS
+from ..core.dockerd_file import problems
+from ..core.dockerd_forms import Problem
+from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
 from ..core.ports import DOCKER_PORTS
 
@@ -73,14 +77,18 @@ _ONLY: Final[Mapping[str, tuple[tuple[Any, ...], str]]] = {
 
 
 def daemon_configuration(
-    options: Mapping[str, Any] | None, *, bip: str, pools: Sequence[Mapping[str, str | int]]
+    options: Mapping[str, Any] | None,
+    *,
+    bip: str,
+    pools: Sequence[Mapping[str, str | int]],
+    engines: Engines = EVERY,
 ) -> dict[str, Any]:
     """daemon.json: the hardened defaults and Docker's networks, with the caller's options over them.
 
     A map such as `log-opts` is merged key by key; another `log-driver` starts without our `log-opts`, which it would
     not know; None leaves an option to dockerd. Raises InvalidInput as `check_daemon_options` does.
     """
-    check_daemon_options(options)
+    check_daemon_options(options, engines)
     given = cast(dict[str, Any], _whole_numbers(options or {}))
     merged: dict[str, Any] = {name: deepcopy(default.value) for name, default in DAEMON_DEFAULTS.items()}
     merged |= {"bip": bip, "default-address-pools": [dict(pool) for pool in pools]}
@@ -92,36 +100,44 @@ def daemon_configuration(
         if isinstance(value, dict) and isinstance(merged.get(name), dict):
             value = {**merged[name], **cast(dict[str, Any], value)}
         merged[name] = value
-    return {name: value for name, value in merged.items() if value is not None}
+    merged = {name: value for name, value in merged.items() if value is not None}
+    _refuse(problems(merged, engines))
+    return merged
 
 
-def check_daemon_options(options: Any) -> None:
-    """Raises InvalidInput for options that would undo the guarantee, or that dockerd would refuse to start with."""
+def check_daemon_options(options: Any, engines: Engines = EVERY) -> None:
+    """Raises InvalidInput for options that would undo the guarantee, or that every one of these engines refuses."""
     if options is None:
         return
     if not isinstance(options, Mapping):
         raise InvalidInput("daemon_options", options, "give a map of dockerd's options", "is not a map")
-    for key, value in cast(Mapping[Any, Any], options).items():
-        _check_option(key, value)
+    given = cast(Mapping[str, Any], options)
+    for key, value in given.items():
+        _check_guarantee(key, value)
+    _refuse(problems(given, engines))
+    for key, value in given.items():
+        _check_value(key, value)
 
 
-def _check_option(key: Any, value: Any) -> None:
+def _refuse(found: Iterable[Problem]) -> None:
+    for problem in found:
+        raise InvalidInput(f"daemon_options{problem.where}", problem.value, problem.hint, problem.problem)
+
+
+def _check_guarantee(key: object, value: Any) -> None:
+    """Options that no host of ours may have, in whatever letters: Go reads the file's names in any case."""
     argument = f"daemon_options.{key}"
-    # In small letters: Go reads the file's names in any case.
     name = str(key).strip().lower()
     if name in ("host", "hosts") or name.startswith("tls"):
         raise InvalidInput(argument, value, _LISTENERS)
     if name in _NEVER:
         raise InvalidInput(argument, value, _NEVER[name])
-    kind = FILE_OPTIONS.get(key)
-    if kind is None:
-        near = difflib.get_close_matches(name, FILE_OPTIONS, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "dockerd would refuse to start: leave it out"
-        # The value may hold a secret, and is not shown.
-        raise InvalidInput("daemon_options", key, hint, "is not an option of dockerd")
+
+
+def _check_value(key: str, value: Any) -> None:
     if value is None:
         return
-    _check_kind(argument, kind, value)
+    argument = f"daemon_options.{key}"
     if key in _ONLY and value not in _ONLY[key][0]:
         raise InvalidInput(argument, value, _ONLY[key][1])
     if key == "metrics-addr":
@@ -129,40 +145,6 @@ def _check_option(key: Any, value: Any) -> None:
         if address.binding is not Binding.LOOPBACK or address.port in (None, *DOCKER_PORTS):
             hint = "write a loopback address and a port that is not Docker's, such as '127.0.0.1:9323'"
             raise InvalidInput(argument, value, hint)
-    if key == "log-opts":
-        for option, text in cast(Mapping[str, Any], value).items():
-            if not isinstance(text, str):
-                whole = isinstance(text, float) and text.is_integer()
-                plain = str(int(text) if whole else text).lower()
-                raise InvalidInput(f"{argument}.{option}", text, f"write '{plain}'", "is not a string")
-    if key == "proxies":
-        for option, text in cast(Mapping[str, Any], value).items():
-            # The value may hold a password, and is not shown.
-            if option not in ("http-proxy", "https-proxy", "no-proxy"):
-                raise InvalidInput(
-                    argument, option, "write http-proxy, https-proxy or no-proxy", "is not an option"
-                )
-            _check_kind(f"{argument}.{option}", "a string", text)
-
-
-def _check_kind(argument: str, kind: str, value: Any) -> None:
-    match kind:
-        case "true or false":
-            fits = isinstance(value, bool)
-        case "a whole number":
-            fits = not isinstance(value, bool) and (
-                isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-            )
-        case "a string":
-            fits = isinstance(value, str)
-        case "a map":
-            fits = isinstance(value, Mapping)
-        case "a list of maps":
-            fits = _is_list(value) and all(isinstance(each, Mapping) for each in cast(Sequence[Any], value))
-        case _:
-            fits = _is_list(value) and all(isinstance(each, str) for each in cast(Sequence[Any], value))
-    if not fits:
-        raise InvalidInput(argument, value, f"dockerd wants {kind}", f"is not {kind}")
 
 
 def _whole_numbers(value: Any) -> Any:

@@ -6,6 +6,7 @@ is access.py's, what the role allows role.py's, what the machine does with it ag
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pulumi
 import pulumi_aws as aws
@@ -22,6 +23,7 @@ class Surroundings:
     trusted: pulumi.Output[list[str]]
     vpc_networks: pulumi.Output[list[str]]
     group: aws.ec2.SecurityGroup
+    images: lookups.Images
     identity: certificates.Identity | None
     """None where nobody connects."""
     before_instance: Sequence[pulumi.Resource]
@@ -82,7 +84,7 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        access.document,
+        partial(access.document, engines=common.engines),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -92,7 +94,7 @@ def machine(
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
     )
-    instance, told = _instance(children, plan, subnet, interface, document, before)
+    instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
             access.endpoint,
@@ -137,6 +139,7 @@ def _server(
 def _instance(
     children: Children,
     plan: HostPlan,
+    images: lookups.Images,
     subnet: pulumi.Output[aws.ec2.GetSubnetResult],
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
@@ -167,7 +170,7 @@ def _instance(
         before.append(policy)
     instance = aws.ec2.Instance(
         children.named("instance"),
-        ami=lookups.image(children, common.system, machine),
+        ami=images.image(children, machine),
         instance_type=machine.instance_type,
         primary_network_interface={"network_interface_id": interface.id},
         iam_instance_profile=profile.name if profile else None,

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
 from ..core.trust import trusted_networks
 from . import reading, userdata
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 # What Parameter Store, IAM and EC2's descriptions all take. The role's name is the longest: 64 characters, of which
 # "-role" and the suffix that Pulumi adds take 13.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
+
+
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class Certificates:
     ca_validity_days: int
     validity_days: int
     generation: int
-    """Its change renews every leaf."""
+    """Its change renews every leaf, keys included."""
+    renew_before_days: int
+    """A leaf that ends sooner is renewed; 0: none is."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Common:
     assign_public_ip: bool
     allow_all_egress: bool
     system: System
+    ami_id: "Input[str] | None"
+    """An image of that system; None: the publisher's newest."""
     root_volume_size: int
     """GiB, as are the sizes of all volumes."""
     data_volume_size: int | None
@@ -77,6 +85,11 @@ class Common:
     wait_until_ready: bool
     """Whether the outputs are held back until the host answers."""
     tags: "Mapping[str, Input[str]]"
+
+    @property
+    def engines(self) -> Engines:
+        """The Docker that the host may have: an image of the caller's may hold any."""
+        return EVERY if self.ami_id is not None else self.system.engines
 
     @property
     def in_user_data(self) -> bool:
@@ -91,7 +104,6 @@ class Machine:
     name: str
     """What is made for this machine is named after it."""
     instance_type: "Input[str]"
-    ami_id: "Input[str] | None"
     subnet_id: "Input[str] | None"
 
 
@@ -103,6 +115,19 @@ class HostPlan:
     machine: Machine
 
 
+@dataclass(frozen=True)
+class FleetPlan:
+    """Several machines that serve the same clients."""
+
+    common: Common
+    machines: tuple[Machine, ...]
+    """Ordered by name."""
+
+    def host(self, machine: Machine) -> HostPlan:
+        """One of them, with what it has in common with the others."""
+        return HostPlan(self.common, machine)
+
+
 def plan(name: str, args: Any) -> HostPlan:
     """What a DockerHost of this name and these arguments is; raises InvalidInput."""
     check_name(name)
@@ -111,7 +136,6 @@ def plan(name: str, args: Any) -> HostPlan:
     machine = Machine(
         name=name,
         instance_type=given.text("instance_type", reading.INSTANCE_TYPE) or "t3.medium",
-        ami_id=given.text("ami_id", reading.IMAGE),
         subnet_id=given.text("subnet_id", reading.SUBNET),
     )
     given.refuse_others()
@@ -120,9 +144,49 @@ def plan(name: str, args: Any) -> HostPlan:
     return HostPlan(common, machine)
 
 
+def fleet_plan(name: str, args: Any) -> FleetPlan:
+    """What a DockerFleet of this name and these arguments is; raises InvalidInput."""
+    check_name(name)
+    given = reading.Arguments(args)
+    common = read_common(name, given)
+    types = given.texts("instance_types", reading.INSTANCE_TYPE)
+    subnet_ids = given.strings("subnet_ids", reading.SUBNET)
+    given.refuse_others()
+    if not types:
+        hint = "name at least one host, such as {'a': 't3.medium'}"
+        raise InvalidInput("instance_types", dict(types), hint, "names no host")
+    for host in types:
+        _check_host_name(name, host)
+    check_waiting(common)
+    check_room(common)
+    machines = [
+        Machine(
+            name=f"{name}-{host}",
+            instance_type=types[host],
+            subnet_id=subnet_ids[position % len(subnet_ids)] if subnet_ids else None,
+        )
+        for position, host in enumerate(sorted(types))
+    ]
+    return FleetPlan(common, tuple(machines))
+
+
+def _check_host_name(fleet: str, host: str) -> None:
+    argument = "instance_types"
+    if not _HOST_NAME.fullmatch(host):
+        hint = "name hosts with up to 32 small letters, digits and '-'"
+        raise InvalidInput(argument, host, hint)
+    if host.startswith("client-"):
+        # Resources are named after both: a fleet's client-alice-ca-key is a client's.
+        raise InvalidInput(argument, host, "choose another name: so are the clients' certificates called")
+    try:
+        check_name(f"{fleet}-{host}")
+    except InvalidInput as error:
+        raise InvalidInput(argument, host, f"with the fleet's name before it: {error.hint}") from None
+
+
 def read_common(name: str, given: reading.Arguments) -> Common:
     """The part of a plan that several machines can share; raises InvalidInput."""
-    return Common(
+    common = Common(
         name=name,
         sources=_sources(given),
         certificates=_certificates(given),
@@ -130,14 +194,17 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         assign_public_ip=given.switch("assign_public_ip"),
         allow_all_egress=given.switch("allow_all_egress"),
         system=SYSTEMS[given.choice("os", OperatingSystem.AMAZON_LINUX_2023)],
+        ami_id=given.text("ami_id", reading.IMAGE),
         root_volume_size=given.whole_number("root_volume_size", 20, 8, 16384),
         data_volume_size=given.size("data_volume_size", 1, 16384),
         kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
-        daemon_options=_daemon_options(given),
+        daemon_options=given.options("daemon_options"),
         wait_until_ready=given.switch("wait_until_ready"),
         tags=given.tags("tags"),
     )
+    check_daemon_options(_known_options(common.daemon_options), common.engines)
+    return common
 
 
 def check_name(name: str) -> None:
@@ -167,7 +234,9 @@ def check_room(common: Common) -> None:
     trusted = reading.known(common.sources.networks)
     bridge, pools = container_address_pools(trusted)
     document = userdata.configuration_document(
-        daemon=daemon_configuration(_known_options(common.daemon_options), bip=bridge, pools=pools),
+        daemon=daemon_configuration(
+            _known_options(common.daemon_options), bip=bridge, pools=pools, engines=common.engines
+        ),
         listen=["127.0.0.1"] if common.sources.remote else [],
         trusted=trusted,
         server_key="k" * key,
@@ -213,13 +282,17 @@ def _certificates(given: reading.Arguments) -> Certificates:
         ca_validity_days=ca_days,
         validity_days=days,
         generation=given.whole_number("certificate_generation", 1, 1, 1_000_000),
+        renew_before_days=_renewal(given, days),
     )
 
 
-def _daemon_options(given: reading.Arguments) -> Mapping[str, Any] | None:
-    options = given.options("daemon_options")
-    check_daemon_options(_known_options(options))
-    return options
+def _renewal(given: reading.Arguments, validity_days: int) -> int:
+    # Half the validity at most, unless asked for: else a short one would be renewed by every run.
+    days = given.whole_number("renew_before_days", min(30, validity_days // 2), 0, 36500)
+    if days >= validity_days:
+        hint = f"a certificate is valid for {validity_days} days: choose less, or it is renewed by every run"
+        raise InvalidInput("renew_before_days", days, hint)
+    return days
 
 
 def _known_options(options: Any) -> Any:

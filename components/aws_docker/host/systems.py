@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ..core.engines import EVERY, Engines
+
 Install = list[tuple[str, list[list[str]]]]
 """A tool, and the commands that install it where it is missing; in this order."""
 
@@ -33,8 +35,8 @@ class System:
     arm64: str
     """The architectures' names in that parameter."""
     install: Install
-    engine: tuple[int, int]
-    """The version of Docker that its packages bring."""
+    engines: Engines
+    """The versions of Docker that its packages bring."""
     session_manager: bool
     """Whether the image has Session Manager's agent."""
     warnings: tuple[str, ...] = ()
@@ -74,7 +76,7 @@ _ROWS: Final = (
         x86_64="x86_64",
         arm64="arm64",
         install=_dnf("docker"),
-        engine=(25, 0),
+        engines=Engines((25, 0), (25, 0)),
         session_manager=True,
     ),
     System(
@@ -84,7 +86,7 @@ _ROWS: Final = (
         x86_64="amd64",
         arm64="arm64",
         install=_apt("docker.io"),
-        engine=(28, 2),
+        engines=Engines((28, 2), EVERY.newest),  # whatever noble-updates has
         session_manager=True,
     ),
     System(
@@ -94,7 +96,7 @@ _ROWS: Final = (
         x86_64="amd64",
         arm64="arm64",
         install=_apt("docker.io"),
-        engine=(20, 10),
+        engines=Engines((20, 10), (20, 10)),
         session_manager=False,
         warnings=(
             "Debian 12's own Docker is 20.10, which Docker no longer maintains: debian-13 has a newer one",
@@ -108,7 +110,7 @@ _ROWS: Final = (
         arm64="arm64",
         # Debian 13 ships the client as a package of its own.
         install=_apt("docker.io", "docker-cli"),
-        engine=(26, 1),
+        engines=Engines((26, 1), (26, 1)),
         session_manager=False,
     ),
 )

@@ -1,14 +1,12 @@
-"""moto's server, with what the audit asks and moto lacks: Systems Manager's associations, in memory.
+"""What the audit asks and moto lacks: Systems Manager's associations, in memory.
 
 They are kept as they were made; nothing is run by them.
 """
 
-import sys
 import uuid
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.server import main
 from moto.ssm.responses import SimpleSystemManagerResponse
 
 _KEPT: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
@@ -48,9 +46,3 @@ def extend() -> None:
     """Give moto the calls."""
     for call in (_create_association, _list_associations, _describe_association, _delete_association):
         setattr(SimpleSystemManagerResponse, call.__name__.removeprefix("_"), call)
-
-
-extend()
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
