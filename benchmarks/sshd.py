@@ -72,5 +72,8 @@ def serve(host: Machine, namespace: str, folder: Path) -> None:
     try:
         host.wait(lambda: network.run_in(namespace, ask).returncode == 0, "sshd to serve", 30)
     except TimeoutError:
-        said = network.run_in(namespace, ask).stderr + host.run(["journalctl", "--no-pager", "-u", "sshd"]).stdout
+        said = (
+            network.run_in(namespace, ask).stderr
+            + host.run(["journalctl", "--no-pager", "-u", "sshd"]).stdout
+        )
         raise RuntimeError(f"sshd does not serve: {said[-1500:]}") from None
