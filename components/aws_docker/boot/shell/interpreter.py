@@ -22,7 +22,7 @@ from .patterns import glob
 from .port import Programs, Starts
 from .syntax import MAX_DEPTH, Block, Node, Pipeline, Redirect, Script, Simple, Word, parse, source
 
-MOST: Final = 24
+MOST: Final = 16
 """Worlds that are followed at once."""
 _MANY: Final = 6
 """Worlds from which on those are one that differ in nothing that matters for Docker."""

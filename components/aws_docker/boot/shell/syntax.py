@@ -9,6 +9,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -112,8 +113,9 @@ class Parsed(NamedTuple):
     """Whether a quote, bracket or block is open at the end: no shell would run the whole text."""
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Parsed:
-    """The commands of a script, in order."""
+    """The commands of a script, in order. Nobody changes them: one reading does for all worlds."""
     parser = _Parser(text.replace("\r\n", "\n"), 0)
     return Parsed(parser.script(), parser.too_deep, parser.unclosed)
 
