@@ -21,7 +21,8 @@ from .machine.state import DOCUMENTATION, Budget, Content, Machine, base, is_unk
 from .machine.world import Process, World, merged
 from .programs import docker
 from .programs.registry import Registry
-from .shell.interpreter import Shell, Where
+from .shell.forks import Where
+from .shell.interpreter import Shell
 
 
 class Following:

@@ -3,6 +3,8 @@
 The grammar is POSIX sh with bash's everyday additions (arrays, `[[`, `<<<`, `$'...'`). Nothing is expanded or run here:
 that is interpreter.py's. Text that is no shell at all still gives some commands, and never an error: user-data may hold
 anything; `Parsed` says where a text is not one that a shell would take to its end.
+
+One file, since a grammar's rules all call one another.
 """
 
 import re
