@@ -39,7 +39,7 @@ lint-only:
 	$(python) -m ruff check --quiet . || status=1; \
 	$(python) -m ruff format --check . || status=1; \
 	$(python) -m pyright --pythonpath $(python) || status=1; \
-	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run || status=1; \
+	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run .ci/release || status=1; \
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
