@@ -1,10 +1,9 @@
-"""The component plugin: how Pulumi programs in other languages reach DockerHost. The root's own program is
+"""The component plugin: how Pulumi programs in other languages reach the components. The root's own program is
 examples/quickstart (see Pulumi.yaml).
 """
 
-from pulumi.provider.experimental import component_provider_host
-
-from aws_docker import DockerHost, __version__
+from aws_docker import __version__
+from aws_docker.host.plugin import serve
 
 if __name__ == "__main__":
-    component_provider_host(name="aws-docker", components=[DockerHost], version=__version__)
+    serve(__version__)

@@ -49,9 +49,24 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"allow_all_egress": 1},
         {"wait_until_ready": True},
         {"tags": {"team": 7}},
+        {"renew_before_days": 400},
         {"trusted_cidr": ["10.0.5.0/24"]},
     ),
 }
+
+_ONE_HOST = {"instance_types": {"a": "t3.medium"}}
+REFUSED["DockerFleet"] = (
+    {"instance_types": {}},
+    {"instance_types": {"A": "t3.medium"}},
+    {"instance_types": {"a": "medium"}},
+    {**_ONE_HOST, "subnet_ids": ["a"]},
+    {**_ONE_HOST, "subnet_id": "subnet-0a"},
+    *(
+        {**_ONE_HOST, **args}
+        for args in REFUSED["DockerHost"]
+        if not args.keys() & {"subnet_id", "instance_type"}
+    ),
+)
 
 _KINDS = {"string": "string", "integer": "integer", "number": "number", "boolean": "boolean"}
 

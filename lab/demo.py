@@ -26,6 +26,7 @@ from lab.engine.cloud import Cloud
 from lab.engine.stack import Stack
 from lab.hosts import certs, image, machine, network
 from lab.hosts.client import connect, ping
+from lab.hosts.during_up import Booted
 
 ROOT = Path(__file__).parent.parent
 OFFICE = "10.0.0.0/16"
@@ -159,10 +160,13 @@ def _boot_and_try(
     with step("aws-docker audit and probe"):
         said = _audit_and_probe(report, wires, cloud, host, folder)
     console.print(said, markup=False, highlight=False, soft_wrap=True)
-    with step("take the client bob away, trust another network"):
+    context = _Context(report, wires, base, folder)
+    context.refresh("aws-docker context", outputs)
+    with step("take the client bob away, trust another network, renew all certificates"):
         alice, bob = (_client_of(outputs, name) for name in ("alice", "bob"))
         report.row("2376 with bob's certificate", "trusted", "200", _ping(wires.trusted, host, bob, outputs))
-        pulumi.configure({**config, "clients": ["alice"], "trustedCidrs": [TRUSTED, ALSO_TRUSTED]})
+        changes = {"clients": ["alice"], "trustedCidrs": [TRUSTED, ALSO_TRUSTED], "certificateGeneration": 2}
+        pulumi.configure({**config, **changes})
         pulumi.up().check()
         # The host fetches its configuration every minute. It restarts dockerd: for a moment nobody is served.
         host.wait(lambda: _ping(wires.trusted, host, bob, outputs) != "200", "the host to follow", 120)
@@ -177,9 +181,12 @@ def _boot_and_try(
             "200",
             _ping(wires.outside, host, alice, outputs),
         )
-        instance = pulumi.outputs()["instance_id"]
-        same = "the same" if instance == outputs["instance_id"] else "another"
-        report.row("the instance, after both changes", "EC2", "the same", same)
+        renewed = pulumi.outputs()
+        same = "the same" if renewed["instance_id"] == outputs["instance_id"] else "another"
+        report.row("the instance, after all changes", "EC2", "the same", same)
+    context.refresh("aws-docker context, after the renewal", renewed)
+    with step("one `pulumi up` from nothing to a running container"):
+        _one_up(report, base)
 
 
 def _clients(
@@ -279,6 +286,60 @@ def _audit_and_probe(
             served = ", alice is served" if port["bundle_works"] else ""
             report.row(f"probe: {port['port']}", side, wanted, port["verdict"] + served)
     return ask(None, "audit", "--trusted", TRUSTED)
+
+
+class _Context:
+    """A Docker context, made by our command and used by Docker's own client."""
+
+    def __init__(self, report: Report, wires: network.Network, base: image.Image, folder: Path) -> None:
+        self._report, self._namespace = report, wires.trusted
+        self._docker = shutil.which("docker") or str(base.docker_cli)
+        path = os.pathsep.join([str(Path(self._docker).parent), os.environ["PATH"]])
+        self._environment = {**os.environ, "PATH": path, "DOCKER_CONFIG": str(folder / "docker")}
+
+    def refresh(self, tried: str, outputs: dict[str, Any]) -> None:
+        """Make it, or make it anew, and ask the host through it."""
+        ours = str(Path(sys.executable).with_name("aws-docker"))
+        command = [ours, "context", "demo", "--from", "-"]
+        made = subprocess.run(
+            command, input=json.dumps(outputs), env=self._environment, capture_output=True, text=True
+        )
+        asked = network.run_in(
+            self._namespace,
+            [self._docker, "--context", "demo", "version", "--format", "{{.Server.Version}}"],
+            env=self._environment,
+        )
+        folder = Path(self._environment["DOCKER_CONFIG"]) / "contexts/tls"
+        held = [file.read_text().strip() for file in folder.glob("*/docker/cert.pem")]
+        current = held == [outputs["cert_material"].strip()]
+        seen = asked.stdout.strip() if current else "another certificate"
+        seen = seen or (made.stderr + asked.stderr).strip()[-80:]
+        self._report.row(tried, "trusted", "an answer", seen, current and asked.returncode == 0)
+
+
+def _one_up(report: Report, base: image.Image) -> None:
+    """The example docker-provider: its program makes a host and, as soon as that answers, a container on it."""
+    os.environ["LAB_DOCKER"] = shutil.which("docker") or str(base.docker_cli)
+    os.environ["LAB_BUSYBOX"] = str(base.busybox)
+    with ExitStack() as stack:
+        cloud = stack.enter_context(Cloud())
+        wires = stack.enter_context(network.Network())
+        stack.enter_context(network.Relay(wires.trusted, cloud.port))
+        booted = stack.enter_context(Booted(cloud, wires, base, docker_installed=True))
+        pulumi = stack.enter_context(
+            Stack(
+                cloud,
+                ROOT / "examples/docker-provider",
+                {"trustedCidrs": [TRUSTED], "assignPublicIp": False, "os": base.system},
+                plugins={"docker": ROOT / "lab/engine/plugins/docker"},
+                namespace=wires.trusted,
+            )
+        )
+        pulumi.up().check()
+        container = pulumi.outputs()["container"]
+        asked = booted.machine().run(["docker", "inspect", "-f", "{{.State.Status}}", container], check=False)
+        seen = asked.stdout.strip() or asked.stderr.strip()[-80:]
+        report.row("one `pulumi up`: a host, and a container on it", "trusted", "running", seen)
 
 
 def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:

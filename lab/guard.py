@@ -45,6 +45,18 @@ def install() -> None:
     sys.addaudithook(_refuse)
 
 
+def check(namespace: str) -> None:
+    """Raise OutsideTheLab for a namespace that is none of the lab's."""
+    if not namespace.startswith(f"{PREFIX}-"):
+        raise OutsideTheLab(f"{namespace!r} is none of the lab's network namespaces")
+
+
+def command_in(namespace: str, argv: Sequence[str]) -> list[str]:
+    """The command that runs `argv` in one of the lab's namespaces; raises OutsideTheLab for any other."""
+    check(namespace)
+    return ["ip", "netns", "exec", namespace, *argv]
+
+
 def is_inside() -> bool:
     """Whether this thread is in one of the lab's namespaces."""
     try:
@@ -69,11 +81,12 @@ def problem(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     shown = " ".join([program, *arguments[:3]])
     if program in _NAMED and (away := [each for each in arguments if _is_away(each)]):
         return f"`{shown}` would talk to {away[0]}"
-    daemon = arguments[1] if arguments[:1] in (["--host"], ["-H"]) else settings.get("DOCKER_HOST", "")
+    daemon = arguments[1] if len(arguments) > 1 and arguments[0] in ("--host", "-H") else ""
+    daemon = daemon or settings.get("DOCKER_HOST", "")
     if program == "docker" and not (_is_local(arguments) or _is_loopback(daemon)):
         return f"`{shown}` would talk to a daemon"
-    says = "--help" in arguments or any(map(_is_loopback, arguments))
-    if program == "aws-docker" and _TALKS & set(arguments[:1]) and not says:
+    here = "--help" in arguments or (any(map(_is_loopback, arguments)) and not any(map(_is_away, arguments)))
+    if program == "aws-docker" and _TALKS & set(arguments[:1]) and not here:
         return f"`{shown}` would talk to a host"
     return ""
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Set-up: everything that `make demo` and `make test` need, made once; nothing to do takes about a second.
 #
-#   .venv        the Python environment, from requirements.txt
+#   .venv        the Python environment, from requirements-dev.txt
 #   apt          the tools that boot and probe a host (needs root: sudo is asked for once)
 #   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/engine/toolchain.py decides
 #   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
+#
+# `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, a TypeScript compiler, the
+# image of the older system, a clock that can be set and a browser.
 #
 # Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
 # with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
@@ -12,6 +15,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH=$PATH:/usr/sbin:/sbin # where Debian keeps debootstrap and nft, and users' PATH does not look
+
+commands=(pulumi)
+systems=("${LAB_SYSTEM:-debian-13}")
+if [[ ${1:-} == tests ]]; then
+  commands+=(pulumi-language-yaml)
+  systems+=(debian-12)
+fi
 
 missing=()
 lacks() { missing+=("$1"); }
@@ -33,7 +43,7 @@ find_python() {
 python_environment() {
   local wanted python pip
   # The folder counts too: a moved environment's scripts point to where it was.
-  wanted=$({ cat requirements.txt pyproject.toml; pwd; } | sha256sum)
+  wanted=$({ cat requirements.txt requirements-dev.txt pyproject.toml; pwd; } | sha256sum)
   if [[ -x .venv/bin/python && $(cat .venv/.made-from 2>/dev/null) == "$wanted" ]]; then
     return
   fi
@@ -41,7 +51,7 @@ python_environment() {
     echo "setup: Python 3.11 or newer is needed and is not on PATH; install it (Debian 12: apt-get install python3-venv)" >&2
     exit 1
   fi
-  say "Python environment: .venv from requirements.txt with $python"
+  say "Python environment: .venv from requirements-dev.txt with $python"
   rm -f .venv/.made-from
   if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     as_root_install python3-venv
@@ -53,10 +63,10 @@ python_environment() {
   # own there gets what that index serves. Nobody imports most of what comes: what is imported is compiled then.
   pip=(.venv/bin/python -m pip --quiet --disable-pip-version-check)
   if [[ $("${pip[@]}" config list) == *index* ]]; then
-    "${pip[@]}" install --no-compile --requirement requirements.txt
+    "${pip[@]}" install --no-compile --requirement requirements-dev.txt
   else
-    "${pip[@]}" install --no-compile "$(grep '^uv==' requirements.txt)"
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements.txt
+    "${pip[@]}" install --no-compile "$(grep '^uv==' requirements-dev.txt)"
+    .venv/bin/uv pip install --quiet --python .venv/bin/python --requirement requirements-dev.txt
   fi
   # Compiled here once, or each of the tests' workers would do it, all at the same time.
   .venv/bin/python -m pytest --collect-only --quiet tests >/dev/null &
@@ -100,6 +110,10 @@ packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
   command -v shellcheck >/dev/null || needed+=(shellcheck)
+  if [[ ${1:-} == tests ]]; then
+    command -v faketime >/dev/null || needed+=(faketime)
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
+  fi
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi
@@ -113,32 +127,51 @@ packages() {
 # --- Pulumi CLI and host image ----------------------------------------------------------------------------------
 
 toolchain() {
-  if ! .venv/bin/python -m lab.engine.toolchain; then
-    lacks "the Pulumi CLI (the message above says what to do): without it no program runs on the engine"
+  if ! .venv/bin/python -m lab.engine.toolchain "${commands[@]}"; then
+    lacks "${commands[*]} (the message above says what to do): without it no program runs on the engine"
+  fi
+}
+
+typescript() {
+  if ! .venv/bin/python -m lab.engine.typescript; then
+    lacks "a TypeScript compiler with Pulumi's SDK (the message above says what to do): without it the generated SDK is not compiled"
+  fi
+}
+
+go_tools() {
+  if ! .venv/bin/python -m lab.gotools; then
+    lacks "actionlint or Docker's buildx (the message above says what to do): without them workflows and builders are not checked"
   fi
 }
 
 image() {
-  # Asking for root to find nothing to do would be a nuisance: the image is known by what makes it.
-  local wanted made=.venv/.image-made-from
+  # Asking for root to find nothing to do would be a nuisance: an image is known by what makes it.
+  local system wanted made
   wanted=$(sha256sum <lab/hosts/image.py)
-  if [[ $EUID -ne 0 && $(cat $made 2>/dev/null) == "$wanted" ]]; then
-    return
-  fi
-  if [[ $(uname -s) != Linux ]]; then
-    lacks "the host image: hosts boot on Linux only"
-  elif ! command -v debootstrap >/dev/null; then
-    lacks "the host image: it needs debootstrap"
-  elif as_root .venv/bin/python -B -m lab.hosts.image; then
-    printf '%s\n' "$wanted" >$made
-  else
-    lacks "the host image (no root, or the message above says why): without it no host is booted"
-  fi
+  for system in "${systems[@]}"; do
+    made=.venv/.image-$system-made-from
+    if [[ $EUID -ne 0 && $(cat "$made" 2>/dev/null) == "$wanted" ]]; then
+      continue
+    fi
+    if [[ $(uname -s) != Linux ]]; then
+      lacks "the image of $system: hosts boot on Linux only"
+    elif ! command -v debootstrap >/dev/null; then
+      lacks "the image of $system: it needs debootstrap"
+    elif as_root .venv/bin/python -B -m lab.hosts.image "$system"; then
+      printf '%s\n' "$wanted" >"$made"
+    else
+      lacks "the image of $system (no root, or the message above says why): without it no such host is booted"
+    fi
+  done
 }
 
 python_environment
-packages
+packages "$@"
 toolchain
+if [[ ${1:-} == tests ]]; then
+  typescript
+  go_tools
+fi
 image
 
 if [[ ${#missing[@]} -gt 0 ]]; then

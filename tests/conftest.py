@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.engine import toolchain
+from lab import gotools
+from lab.engine import toolchain, typescript
 from lab.hosts import image
 
 ROOT = Path(__file__).parent.parent
@@ -38,6 +39,27 @@ def docker_path() -> str | None:
     return None
 
 
+def buildx_path() -> str | None:
+    """Docker's buildx plugin, where its client looks for it, or where the lab builds it."""
+    folders = [
+        Path(os.environ.get("DOCKER_CONFIG", Path.home() / ".docker")),
+        *(
+            Path(each) / "docker"
+            for each in ("/usr/local/lib", "/usr/local/libexec", "/usr/lib", "/usr/libexec")
+        ),
+    ]
+    found = [each / "cli-plugins" / "docker-buildx" for each in folders]
+    named = os.environ.get("DOCKER_BUILDX")
+    own = next((each for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
+    built = own or gotools.find("docker-buildx")
+    return str(built) if built else None
+
+
+def browser_path() -> str | None:
+    """Chromium, by one of its names."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
 def _nspawn() -> str | None:
     if sys.platform != "linux":
         return "hosts boot on Linux only"
@@ -49,13 +71,33 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "root": _root,
     "nspawn": _nspawn,
     "pulumi": lambda: None if toolchain.find() else "there is no Pulumi CLI: run lab/setup.sh",
+    "pulumi-yaml": lambda: (
+        None
+        if toolchain.find(toolchain.YAML_HOST)
+        else "there is no pulumi-language-yaml: run lab/setup.sh tests"
+    ),
+    "typescript": lambda: (
+        None
+        if typescript.find() and toolchain.find(toolchain.NODEJS_SDK)
+        else "there is no TypeScript compiler: run lab/setup.sh tests"
+    ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
+    "buildx": lambda: (
+        None
+        if buildx_path()
+        else "there is no docker-buildx: run lab/setup.sh tests, or name it in DOCKER_BUILDX"
+    ),
     "nft": _command("nft"),
     "ip": _command("ip"),
     "nmap": _command("nmap"),
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
+    "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
+    "actionlint": lambda: (
+        None if gotools.find("actionlint") else "there is no actionlint: run lab/setup.sh tests"
+    ),
     "busybox": _command("busybox"),
+    "faketime": _command("faketime"),
 }
 
 
@@ -81,6 +123,13 @@ def docker_client(requires: Callable[..., None]) -> str:
     return str(docker_path())
 
 
+@pytest.fixture(scope="session")
+def buildx(requires: Callable[..., None]) -> str:
+    """The path of Docker's buildx plugin."""
+    requires("buildx")
+    return str(buildx_path())
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for marker in item.iter_markers("requires"):
         requires(*marker.args)
@@ -101,6 +150,7 @@ _LONG = (
     "engine/test_policy_machines.py",
     "host/test_firewall.py",
     "host/test_systems.py",
+    "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
     "engine/test_upgrade.py",

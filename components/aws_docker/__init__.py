@@ -8,15 +8,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .host.arguments import DockerHostArgs
+    from .host.arguments import DockerFleetArgs, DockerHostArgs
     from .host.children import DockerHostError
     from .host.component import DockerHost
+    from .host.fleet import DockerFleet
     from .host.keys import KeyAlgorithm, KeyDelivery
     from .host.systems import OperatingSystem
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "DockerFleet",
+    "DockerFleetArgs",
     "DockerHost",
     "DockerHostArgs",
     "DockerHostError",
@@ -26,6 +29,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DockerFleet": ".host.fleet",
+    "DockerFleetArgs": ".host.arguments",
     "DockerHost": ".host.component",
     "DockerHostArgs": ".host.arguments",
     "DockerHostError": ".host.children",

@@ -20,6 +20,8 @@ if (wait_until_ready := config.get_bool("waitUntilReady")) is not None:
     args["wait_until_ready"] = wait_until_ready
 if generation := config.get_int("certificateGeneration"):
     args["certificate_generation"] = generation
+if (renew_before_days := config.get_int("renewBeforeDays")) is not None:
+    args["renew_before_days"] = renew_before_days
 
 host = DockerHost("docker", args)
 

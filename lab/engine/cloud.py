@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -22,23 +23,9 @@ from lab.processes import die_with_lab
 
 REGION = "eu-central-1"
 
-# The public parameters by which publishers name their newest image. Moto allows nobody to write below /aws.
-IMAGE_PARAMETERS = {
-    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
-    "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": ("al2023", "arm64"),
-    "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id": (
-        "ubuntu-24.04",
-        "x86_64",
-    ),
-    "/aws/service/canonical/ubuntu/server/24.04/stable/current/arm64/hvm/ebs-gp3/ami-id": (
-        "ubuntu-24.04",
-        "arm64",
-    ),
-    "/aws/service/debian/release/12/latest/amd64": ("debian-12", "x86_64"),
-    "/aws/service/debian/release/12/latest/arm64": ("debian-12", "arm64"),
-    "/aws/service/debian/release/13/latest/amd64": ("debian-13", "x86_64"),
-    "/aws/service/debian/release/13/latest/arm64": ("debian-13", "arm64"),
-}
+# Whose newest images the publishers' parameters name (moto_server.py).
+_SYSTEMS = ("al2023", "ubuntu-24.04", "debian-12", "debian-13")
+_ROOT = Path(__file__).parent.parent.parent
 
 
 class Cloud:
@@ -56,7 +43,8 @@ class Cloud:
         self._clients: dict[str, Any] = {}
         self._lock = threading.Lock()
         self._server = subprocess.Popen(
-            [*warm.START, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [*warm.START, "-m", "lab.engine.moto_server", "-H", "127.0.0.1", "-p", str(port)],
+            cwd=_ROOT,
             env={**os.environ, **warm.environment(), "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -65,8 +53,9 @@ class Cloud:
         )
         try:
             self._wait()
-            for name, architecture in IMAGE_PARAMETERS.values():
-                self.publish_image(name, architecture)
+            for name in _SYSTEMS:
+                for architecture in ("x86_64", "arm64"):
+                    self.publish_image(name, architecture)
         except BaseException:
             self.close()
             raise

@@ -15,14 +15,16 @@ from typing import Any
 
 import yaml
 
-from lab import folders
+from lab import folders, guard
 from lab.engine import toolchain
 from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
 
 _PLUGINS = Path(__file__).parent / "plugins"
-# wait_until_ready in a program, in YAML, or in a configuration.
-_CONNECTS = re.compile(r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true", re.IGNORECASE)
+# wait_until_ready in a program, in YAML, or in a configuration, and resources of the docker provider.
+_CONNECTS = re.compile(
+    r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true|pulumi_docker|type:\s*docker:", re.IGNORECASE
+)
 _SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
 
 
@@ -73,11 +75,7 @@ class Stack:
         # Stacks that refer to one another share a backend.
         self.backend = backend or self.folder / "backend"
         self.backend.mkdir(exist_ok=True)
-        settings: dict[str, Any] = {
-            "name": project,
-            "runtime": toolchain.python_runtime(),
-            "main": str(program),
-        }
+        settings = {"name": project, **self._program_settings()}
         providers = {
             each: toolchain.runnable_plugin(path, self.folder) for each, path in (plugins or {}).items()
         }
@@ -115,12 +113,24 @@ class Stack:
             # Whom the engine kills cannot take its files away.
             "TMPDIR": str(self.folder),
         }
-        self._within = ["ip", "netns", "exec", namespace] if namespace else []
-        if namespace:
-            # The forks' parent stands where the lab does, and so would what it forks.
-            del self._environment["LAB_WARM"]
+        self._within = guard.command_in(namespace, []) if namespace else []
         self.configure(config or {})
         self.cli("stack", "init", name).check()
+
+    def _program_settings(self) -> dict[str, Any]:
+        """What the project says of its program: where it is, or, of one in YAML, the program itself."""
+        own = self._program / "Pulumi.yaml"
+        written: dict[str, Any] = yaml.safe_load(own.read_text()) if own.exists() else {}
+        if written.get("runtime") != "yaml":
+            return {"runtime": toolchain.python_runtime(), "main": str(self._program)}
+        parts = {
+            each: written[each] for each in ("runtime", "config", "resources", "outputs") if each in written
+        }
+        packages = {
+            name: str(toolchain.runnable_plugin((self._program / place).resolve(), self.folder))
+            for name, place in written.get("packages", {}).items()
+        }
+        return {**parts, "packages": packages}
 
     def __enter__(self) -> "Stack":
         return self
@@ -139,6 +149,16 @@ class Stack:
         kept = yaml.safe_load(path.read_text()) if path.exists() else {}
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
+    def advance(self, days: int) -> None:
+        """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime)."""
+        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        self._environment.pop("LAB_WARM", None)  # the forks' parent has a clock already
+        self._environment |= {
+            "LD_PRELOAD": str(library),
+            "FAKETIME": f"+{days}d",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # what waits would wait as long
+        }
+
     def up(self, *arguments: str) -> Result:
         self._refuse_outside()
         return self._operate("up", "--yes", "--skip-preview", *arguments)
@@ -154,6 +174,7 @@ class Stack:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A run that the caller waits for, or interrupts."""
+        self._refuse_outside()
         return subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,
@@ -206,7 +227,7 @@ class Stack:
         texts = [path.read_text() for path in (*self._program.glob("*.py"), *self._program.glob("*.yaml"))]
         texts.append((self.folder / f"Pulumi.{self.name}.yaml").read_text())
         if not self._within and any(_CONNECTS.search(text) for text in texts):
-            raise RuntimeError(
+            raise guard.OutsideTheLab(
                 "this program connects to its host: run it in a namespace of the lab's network"
             )
 

@@ -1,6 +1,8 @@
 """Finds a Pulumi CLI, and builds one where there is none: PATH, the official installer's place, then Go modules.
 
-`python -m lab.engine.toolchain` is the step of set-up; `environment()` is what a command that runs the CLI needs.
+The same for the language host of programs in YAML, which the official installer brings along. `python -m
+lab.engine.toolchain pulumi pulumi-language-yaml` is the step of set-up; `environment()` is what a command that runs
+the CLI needs.
 """
 
 import hashlib
@@ -10,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,31 +20,61 @@ import yaml
 
 from lab.engine import warm
 
-VERSION = "v3.259.0"
-"""The CLI that is built where none is installed; its modules are pinned in pulumi-cli/go.mod."""
+CLI, YAML_HOST, NODEJS_SDK = "pulumi", "pulumi-language-yaml", "nodejs-sdk"
 
+
+@dataclass(frozen=True)
+class _Source:
+    """What a command is built from where it is not installed; the modules are pinned in pulumi-cli/go.mod."""
+
+    package: str
+    version: str
+    version_variable: str
+    takes: str
+
+
+_SOURCES = {
+    CLI: _Source(
+        "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+        "v3.259.0",
+        "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
+        "about five minutes",
+    ),
+    YAML_HOST: _Source(
+        "github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",
+        "v1.38.1",
+        "github.com/pulumi/pulumi-yaml/pkg/version.Version",
+        "half a minute after the CLI",
+    ),
+    NODEJS_SDK: _Source("./nodejs-sdk", "", "main.version", "seconds after the CLI"),
+}
 _MODULE = Path(__file__).parent / "pulumi-cli"
-_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
-_LANGUAGE_HOST = "pulumi-language-python"
+_PYTHON_HOST = "pulumi-language-python"
 
 
 class Missing(RuntimeError):
-    """There is no Pulumi CLI, and none can be made; the message says what to do."""
+    """A command is not there, and none can be made; the message says what to do."""
 
 
-def find() -> Path | None:
-    """The Pulumi CLI that this machine has, if it has one."""
-    if on_path := shutil.which("pulumi"):
+def cache() -> Path:
+    """Where what is built or made once is kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "pulumi-aws-docker"
+
+
+def find(command: str = CLI) -> Path | None:
+    """The Pulumi CLI, or another of Pulumi's commands, that this machine has, if it has one."""
+    if on_path := shutil.which(command):
         return Path(on_path)
-    for place in (Path.home() / ".pulumi/bin/pulumi", _built()):
+    for place in (Path.home() / ".pulumi/bin" / command, _built() / command):
         if os.access(place, os.X_OK):
             return place
     return None
 
 
-def ensure() -> Path:
-    """The Pulumi CLI, built first if there is none (four minutes on two cores); raises Missing."""
-    return find() or _build()
+def ensure(command: str = CLI) -> Path:
+    """The same, built first if there is none (the CLI: four minutes on two cores); raises Missing."""
+    return find(command) or _build(command)
 
 
 def environment() -> dict[str, str]:
@@ -53,8 +86,10 @@ def environment() -> dict[str, str]:
     cli = ensure()
     python = Path(sys.executable).parent
     path = os.pathsep.join([str(python), str(cli.parent), os.environ.get("PATH", os.defpath)])
-    if shutil.which(_LANGUAGE_HOST, path=path) is None:
+    if shutil.which(_PYTHON_HOST, path=path) is None:
         path = os.pathsep.join([path, str(Path(__file__).parent / "bin")])
+    if shutil.which(YAML_HOST, path=path) is None and (host := find(YAML_HOST)):
+        path = os.pathsep.join([path, str(host.parent)])
     return {**os.environ, "PATH": path, "LAB_PYTHON": sys.executable, **warm.environment()}
 
 
@@ -84,36 +119,30 @@ def runnable_plugin(plugin: Path, folder: Path) -> Path:
 
 
 def _built() -> Path:
-    made_from = hashlib.sha256(VERSION.encode())
-    for name in ("go.mod", "go.sum"):
+    """The folder of the commands that were built here."""
+    made_from = hashlib.sha256()
+    for source in _SOURCES.values():
+        made_from.update(source.version.encode())
+    for name in ("go.mod", "go.sum", "nodejs-sdk/main.go"):
         made_from.update((_MODULE / name).read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "pulumi-aws-docker" / f"pulumi-{made_from.hexdigest()[:16]}" / "pulumi"
+    return cache() / f"pulumi-{made_from.hexdigest()[:16]}"
 
 
-def _build() -> Path:
+def _build(command: str) -> Path:
     go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
     if go is None:
         raise Missing(
-            "there is no Pulumi CLI on PATH or in ~/.pulumi/bin, and no Go to build one with: install the CLI "
+            f"there is no {command} on PATH or in ~/.pulumi/bin, and no Go to build one with: install the Pulumi CLI "
             "(https://www.pulumi.com/docs/install/), or Go 1.21 or newer (https://go.dev/doc/install)"
         )
-    target = _built()
+    source, target = _SOURCES[command], _built() / command
     target.parent.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole: an interrupted build leaves nothing that looks finished.
-    unfinished = target.with_name(f"pulumi.{os.getpid()}")
-    _say(f"building the Pulumi CLI {VERSION} from its Go modules: about five minutes, once")
-    command = [
-        go,
-        "build",
-        "-v",
-        "-o",
-        str(unfinished),
-        "-ldflags",
-        f"-s -w -X {_VERSION_VARIABLE}={VERSION}",
-    ]
+    unfinished = target.with_name(f"{command}.{os.getpid()}")
+    _say(f"building {' '.join([command, source.version]).strip()} from its Go modules: {source.takes}, once")
+    named = f"-s -w -X {source.version_variable}={source.version}"
     try:
-        _run([*command, "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"])
+        _run([go, "build", "-v", "-o", str(unfinished), "-ldflags", named, source.package])
         unfinished.rename(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -148,9 +177,9 @@ def _run(command: list[str]) -> None:
     reader.join()
     if build.returncode != 0:
         raise Missing(
-            "the Pulumi CLI could not be built from its Go modules:\n"
+            "it could not be built from its Go modules:\n"
             + "".join(lines[-10:])
-            + "Is the Go module proxy reachable (`go env GOPROXY`)? Or install the CLI: "
+            + "Is the Go module proxy reachable (`go env GOPROXY`)? Or install the Pulumi CLI: "
             "https://www.pulumi.com/docs/install/"
         )
 
@@ -161,6 +190,7 @@ def _say(text: str) -> None:
 
 if __name__ == "__main__":
     try:
-        ensure()
+        for wanted in sys.argv[1:] or [CLI]:
+            ensure(wanted)
     except Missing as error:
         sys.exit(f"setup: {error}")

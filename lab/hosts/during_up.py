@@ -12,11 +12,14 @@ from lab.hosts import image, machine, network
 class Booted:
     """The machine, once there is one; what went wrong on the way is raised where it is asked for."""
 
-    def __init__(self, cloud: Any, wires: network.Network, base: image.Image) -> None:
+    def __init__(
+        self, cloud: Any, wires: network.Network, base: image.Image, *, docker_installed: bool = False
+    ) -> None:
+        """With `docker_installed` the instance starts from an image of one's own, which has Docker in it."""
         self._made: machine.Machine | None = None
         self._error: BaseException | None = None
         self._there, self._stopped = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._boot, args=(cloud, wires, base))
+        self._thread = threading.Thread(target=self._boot, args=(cloud, wires, base, docker_installed))
         self._thread.start()
 
     def __enter__(self) -> "Booted":
@@ -35,12 +38,12 @@ class Booted:
         assert self._made is not None
         return self._made
 
-    def _boot(self, cloud: Any, wires: network.Network, base: image.Image) -> None:
+    def _boot(self, cloud: Any, wires: network.Network, base: image.Image, docker_installed: bool) -> None:
         try:
             while not (running := cloud.running_instances()):
                 if self._stopped.wait(0.2):
                     return
-            self._made = machine.Machine(cloud, running[0], wires, base)
+            self._made = machine.Machine(cloud, running[0], wires, base, docker_installed=docker_installed)
             try:
                 self._made.boot()
                 self._there.set()

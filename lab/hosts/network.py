@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from lab import folders
-from lab.guard import NAMESPACES, PREFIX, OutsideTheLab
+from lab.guard import NAMESPACES, PREFIX, check, command_in
 
 METADATA_IPV4 = "169.254.169.254"
 METADATA_IPV6 = "fd00:ec2::254"
@@ -38,23 +38,12 @@ def run_in(namespace: str, argv: Sequence[str], **options: Any) -> subprocess.Co
     return subprocess.run(command_in(namespace, argv), capture_output=True, text=True, **options)
 
 
-def command_in(namespace: str, argv: Sequence[str]) -> list[str]:
-    """The command that runs `argv` in one of the lab's namespaces; raises OutsideTheLab for any other."""
-    _check(namespace)
-    return ["ip", "netns", "exec", namespace, *argv]
-
-
 def enter(namespace: str) -> None:
     """Have this thread's sockets belong to one of the lab's namespaces from now on."""
-    _check(namespace)
+    check(namespace)
     with (NAMESPACES / namespace).open() as file:
         if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
             raise OSError(ctypes.get_errno(), f"setns {namespace}")
-
-
-def _check(namespace: str) -> None:
-    if not namespace.startswith(f"{PREFIX}-"):
-        raise OutsideTheLab(f"{namespace!r} is none of the lab's network namespaces")
 
 
 def within(namespace: str, function: Callable[[], _Result]) -> _Result:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aws_docker.audit.conversations import (
+    PATHS,
     Answer,
     Conversation,
     End,
@@ -16,9 +17,10 @@ from aws_docker.audit.conversations import (
     State,
     next_question,
 )
+from aws_docker.audit.exchange import MOST_BYTES, HttpClient, NoHttp
 from aws_docker.audit.targets import Endpoint, count_addresses, every_endpoint, parse_target
+from aws_docker.audit.tls import first_certificate
 from aws_docker.audit.verdicts import Verdict, judge_port
-from aws_docker.audit.wire import first_certificate, read_answer
 from aws_docker.core.errors import InvalidInput
 
 HERE = Endpoint("10.0.0.1", 2376, "10.0.0.1")
@@ -52,11 +54,8 @@ _CONVERSATIONS = st.builds(
 @given(st.lists(_CONVERSATIONS, max_size=4), st.booleans())
 def test_every_conversation_has_a_verdict(said: list[Conversation], bundle: bool) -> None:
     judged = judge_port(PortFacts(HERE, State.OPEN, "", tuple(said)), bundle=bundle)
-    api = [
-        c
-        for c in said
-        if c.question is not Question.VERIFIED and c.ping is not None and "api-version" in c.ping.headers
-    ]
+    first = (Question.CLEAR, Question.TLS)
+    api = [c for c in said if c.question in first and c.ping is not None and "api-version" in c.ping.headers]
     last = {c.question: c for c in said}
     if judged.verdict in (Verdict.API_IN_CLEAR_TEXT, Verdict.API_WITHOUT_CLIENT_CERTIFICATE):
         # Open is only what answered.
@@ -74,9 +73,10 @@ def test_questions_come_to_an_end(port: int, answers: list[Conversation], verify
         question = next_question(port, said, verify)
         if question is None:
             break
-        assert question not in [each.question for each in said]
+        assert sum(each.question is question for each in said) < len(PATHS[question])
         said.append(Conversation(question, answer.end, handshake=answer.handshake, ping=answer.ping))
-    assert len(said) <= 3
+    # Both ways, at the most.
+    assert len(said) <= 3 + 2 * len(PATHS[Question.PAST_A_FILTER])
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,77 @@ def test_what_a_stranger_says_is_short_and_plain() -> None:
     assert judged.engine == "[31m" + "x" * 36
 
 
+def heard(came: bytes, *cuts: int) -> Answer | str | None:
+    """What is made of these bytes, cut into pieces, and the end of the connection."""
+    client = HttpClient()
+    assert client.ask("/_ping").startswith(b"GET /_ping HTTP/1.1\r\nHost: docker\r\n")
+    places = sorted({0, len(came), *(cut % (len(came) + 1) for cut in cuts)})
+    try:
+        for first, last in itertools.pairwise(places):
+            if first < last and (answer := client.hear(came[first:last])) is not None:
+                return answer
+        return client.hear(b"")
+    except NoHttp as error:
+        return "malformed" if str(error) else "no HTTP"
+
+
 @settings(deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_are_read_as_an_answer_or_not(came: bytes) -> None:
+@given(st.binary(max_size=200), st.lists(st.integers(0, 300), max_size=5))
+def test_any_bytes_are_read_as_an_answer_or_not(came: bytes, cuts: list[int]) -> None:
     for each in (
         came,
         b"HTTP/1.1 200 OK\r\n" + came,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + came,
     ):
-        read_answer(each)
+        whole = heard(each)
+        assert whole is not None or each == b""
+        in_pieces = heard(each, *cuts)
+        # Where the head is whole, however it came, the answer's head is the same.
+        if isinstance(whole, Answer) and isinstance(in_pieces, Answer):
+            assert (whole.status, whole.headers) == (in_pieces.status, in_pieces.headers)
+        elif not isinstance(in_pieces, Answer):
+            assert not isinstance(whole, Answer)
+
+
+@pytest.mark.parametrize(
+    ("came", "answer"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK", Answer(200, {"content-length": "2"}, b"OK")),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", Answer(204, {}, b"")),
+        (b"HTTP/1.0 400 Bad\r\n\r\nto an HTTPS server", Answer(400, {}, b"to an HTTPS server")),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nOK",
+            Answer(200, {"content-length": "9"}, b"OK", False),
+        ),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nOK", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * MOST_BYTES, "malformed"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" * 4_000, "malformed"),
+        (b"SSH-2.0-OpenSSH_9.2p1\r\n", "no HTTP"),
+    ],
+)
+def test_answers(came: bytes, answer: Answer | str) -> None:
+    found = heard(came)
+    assert found == answer
+    assert heard(came, *range(0, len(came), 1 + len(came) // 7)) == answer
+
+
+def test_an_endless_answer_is_cut() -> None:
+    head = b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for chunk in (b"1;" + b"e" * 1_000 + b"\r\nx\r\n", b"4000\r\n" + b"x" * 0x4000 + b"\r\n"):
+        client = HttpClient()
+        client.ask("/_ping")
+        answers = (client.hear(piece) for piece in itertools.chain([head], itertools.repeat(chunk, 100)))
+        answer = next(each for each in answers if each is not None)
+        assert (answer.headers["api-version"], answer.ended) == ("1.41", False)
+        assert len(answer.body) <= MOST_BYTES
+
+
+def test_http_that_cannot_be_read_is_never_no_docker() -> None:
+    # A server that answers so may be anything: it is not checked, rather than called harmless.
+    conversation = Conversation(Question.CLEAR, End.MALFORMED, "bad header")
+    judged = judge_port(PortFacts(HERE, State.OPEN, "", (conversation,)))
+    assert (judged.verdict, judged.evidence) == (Verdict.UNCLEAR, "it speaks HTTP that cannot be read")
 
 
 @settings(deadline=None)

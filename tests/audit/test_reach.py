@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from aws_docker.audit.exposures import judge_region
 from aws_docker.audit.facts import Interface, RegionFacts
 from aws_docker.audit.findings import lines
-from aws_docker.audit.reach import INTERNET, Passage, Reach, Region, SourceClass, Unreadable
+from aws_docker.audit.reach import INTERNET, Barrier, Passage, Reach, Region, SourceClass, Unreadable
 from aws_docker.audit.wording import audit_findings
 from aws_docker.core.addresses import AddressSet
 from aws_docker.core.trust import PRIVATE
@@ -341,3 +341,52 @@ def test_the_set_is_what_packets_do(
     found = addresses(facts)
     for source in _SAMPLES:
         assert (source in found) == passes(facts, source, 2376), source
+
+
+class TestStops:
+    def stops(self, facts: RegionFacts) -> dict[SourceClass, Barrier]:
+        return {stop.kind: stop.barrier for stop in reach(facts).stops}
+
+    def test_a_host_without_a_public_address_is_not_reached_by_the_internet_whatever_its_rules(self) -> None:
+        facts = region(
+            [rule("0.0.0.0/0")],
+            routes=[route("0.0.0.0/0", "igw-1")],
+            host=replace(HOST, public=(), ipv6=()),
+        )
+        assert self.stops(facts) == {SourceClass.INTERNET: Barrier.ADDRESS}
+
+    def test_without_a_route_an_address_is_of_no_use(self) -> None:
+        assert self.stops(region([rule("0.0.0.0/0")])) == {SourceClass.INTERNET: Barrier.ROUTE}
+
+    def test_an_acl_stops_before_a_rule_does(self) -> None:
+        routes = [route("0.0.0.0/0", "igw-1")]
+        entries = [entry(90, "0.0.0.0/0", allow=False), *ALLOW_ALL]
+        by_nobody = {
+            SourceClass.INTERNET: Barrier.ACL,
+            SourceClass.VPC: Barrier.RULE,
+            SourceClass.SUBNET: Barrier.RULE,
+        }
+        assert self.stops(region([], entries, routes)) == by_nobody
+
+    def test_an_acl_that_lets_no_answer_out_stops_as_well(self) -> None:
+        entries = [entry(90, "0.0.0.0/0", allow=False, egress=True), *ALLOW_ALL]
+        facts = region([rule("0.0.0.0/0")], entries, [route("0.0.0.0/0", "igw-1")])
+        assert self.stops(facts)[SourceClass.INTERNET] is Barrier.ACL
+
+    def test_whom_no_rule_names_the_rules_stop(self) -> None:
+        facts = region(
+            [rule("10.0.1.0/24")], routes=[route("0.0.0.0/0", "igw-1"), route("10.9.0.0/16", "tgw-1")]
+        )
+        assert self.stops(facts) == {
+            SourceClass.VPC: Barrier.RULE,
+            SourceClass.INTERNET: Barrier.RULE,
+            SourceClass.TRANSIT_GATEWAY: Barrier.RULE,
+        }
+
+    def test_who_gets_in_is_stopped_by_nothing(self) -> None:
+        facts = region([rule("0.0.0.0/0"), rule("::/0")], routes=[route("0.0.0.0/0", "igw-1")])
+        assert self.stops(facts) == {}
+
+    def test_of_whom_an_unread_list_may_let_in_nothing_is_said(self) -> None:
+        facts = region([rule("pl-9")], routes=[route("0.0.0.0/0", "igw-1")])
+        assert self.stops(facts) == {}

@@ -1,5 +1,6 @@
 """A stack's intent beside the embedded cloud's configuration and the wire: what the state says, and drift by name."""
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -118,6 +119,18 @@ def test_a_rule_taken_away_by_hand_is_named(built: tuple[Place, str, str]) -> No
     (finding,) = compare(state(*built, ["10.20.0.0/25"]), wire()).findings
     assert (finding.kind, finding.severity) == ("drift", Severity.LOW)
     assert "Narrower than build intends: 10.20.0.0/30" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"), [(-1, "certificate-expired"), (59, "certificate-expiring"), (61, None)]
+)
+def test_certificates_about_to_expire_by_the_stacks_state(
+    built: tuple[Place, str, str], days: int, kind: str | None
+) -> None:
+    ends = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days)
+    for text in (ends.isoformat(), ends.strftime("%Y-%m-%dT%H:%M:%S.123456789Z")):
+        document = state(*built, ["10.20.0.0/25"], certificates_expire_at=text)
+        assert [each.kind for each in compare(document, wire()).findings] == ([kind] if kind else [])
 
 
 def test_an_instance_that_is_gone(built: tuple[Place, str, str]) -> None:

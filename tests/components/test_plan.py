@@ -70,7 +70,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         for default in re.findall(r"Default: `?(.*?)`?[.,;](?: |\n|$)", text)
     }
     # Where they are the account's, Pulumi looks them up.
-    for elsewhere in ("vpc_id", "subnet_id", "ami_id", "kms_key_id"):
+    for elsewhere in ("vpc_id", "subnet_id", "subnet_ids", "ami_id", "kms_key_id"):
         del stated[elsewhere]
     assert stated == {
         "clients": json.dumps(certificates.clients),
@@ -83,6 +83,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "ca_validity_days": str(certificates.ca_validity_days),
         "certificate_validity_days": str(certificates.validity_days),
         "certificate_generation": str(certificates.generation),
+        "renew_before_days": str(certificates.renew_before_days),
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
         "allow_all_egress": str(common.allow_all_egress),
         "wait_until_ready": str(common.wait_until_ready),

@@ -32,6 +32,11 @@ LEFT_OUT = "leave it out: nothing that reaches the host comes from there"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
+        {"certificate_validity_days": 30, "renew_before_days": 30},
+        "renew_before_days: 30 is refused; a certificate is valid for 30 days: choose less, or it is renewed by every "
+        "run",
+    ),
+    (
         {"wait_until_ready": True},
         "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
         "address, or leave it out",
@@ -365,7 +370,7 @@ REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
         ({"clients": 3, "key_algorithm": "rsa-3072"}, r"clients: '3 clients, 1 trusted networks' is refused"),
         ({"clients": 2, "key_algorithm": "rsa-4096"}, r"clients: '2 clients, 1 trusted networks' is refused"),
         (
-            {"clients": 6, "key_delivery": "user-data"},
+            {"clients": 8, "key_delivery": "user-data"},
             r"key_delivery: 'user-data' is refused; the user-data would take \d+ bytes and EC2 accepts 16384",
         ),
         (

@@ -11,22 +11,17 @@ from typing import Any
 
 import pytest
 import yaml
-from pulumi.provider.experimental.component import ComponentProvider
 
 import aws_docker
-from aws_docker import DockerHost, DockerHostArgs
+from aws_docker import DockerFleet, DockerFleetArgs, DockerHost, DockerHostArgs
+from aws_docker.host.plugin import provider
 
 ROOT = Path(__file__).parent.parent.parent
 GOLDEN = ROOT / "schema.json"
 
 
-def provider() -> ComponentProvider:
-    # The SDK's own, not documented: pinned in requirements.txt, and named here alone.
-    return ComponentProvider([DockerHost], "aws-docker", None, aws_docker.__version__)
-
-
 def current() -> dict[str, Any]:
-    return json.loads(provider().schema or "{}")
+    return json.loads(provider(aws_docker.__version__).schema or "{}")
 
 
 def camel(name: str) -> str:
@@ -34,30 +29,49 @@ def camel(name: str) -> str:
     return first + "".join(word.capitalize() for word in rest)
 
 
-@pytest.fixture(scope="module")
-def resource() -> dict[str, Any]:
-    return json.loads(GOLDEN.read_text())["resources"]["aws-docker:index:DockerHost"]
+COMPONENTS: list[tuple[type, type, set[str]]] = [
+    (DockerHost, DockerHostArgs, set()),
+    (DockerFleet, DockerFleetArgs, {"instance_types"}),
+]
+
+
+def resource(component: type) -> dict[str, Any]:
+    return json.loads(GOLDEN.read_text())["resources"][f"aws-docker:index:{component.__name__}"]
 
 
 def test_the_schema_is_the_committed_one() -> None:
     assert current() == json.loads(GOLDEN.read_text()), __doc__
 
 
-def test_every_argument_is_there_documented_and_optional(resource: dict[str, Any]) -> None:
-    inputs = resource["inputProperties"]
-    assert set(inputs) == {camel(name) for name in DockerHostArgs.__annotations__}
-    assert resource.get("requiredInputs", []) == []
+@pytest.mark.parametrize(("component", "arguments", "required"), COMPONENTS)
+def test_every_argument_is_there_documented_and_optional(
+    component: type, arguments: type, required: set[str]
+) -> None:
+    inputs = resource(component)["inputProperties"]
+    assert set(inputs) == {camel(name) for name in arguments.__annotations__}
+    assert set(resource(component).get("requiredInputs", [])) == {camel(name) for name in required}
     for name, schema in inputs.items():
         assert schema["description"], name
+        assert "\n  " not in schema["description"], name
 
 
-def test_every_output_is_there_and_documented(resource: dict[str, Any]) -> None:
-    outputs = resource["properties"]
-    assert set(outputs) == {camel(name) for name in DockerHost.__annotations__}
+@pytest.mark.parametrize("component", [DockerHost, DockerFleet])
+def test_every_output_is_there_and_documented(component: type) -> None:
+    outputs = resource(component)["properties"]
+    assert set(outputs) == {camel(name) for name in component.__annotations__}
     for name, schema in outputs.items():
         assert schema["description"], name
         # Lists and maps of objects do not cross the plugin boundary whole.
         assert schema["type"] in ("string", "object"), name
+
+
+def test_a_fleet_takes_what_a_host_takes_but_for_what_is_one_machines() -> None:
+    one_machines = {"instance_type", "subnet_id"}
+    assert DockerHostArgs.__annotations__.keys() - DockerFleetArgs.__annotations__.keys() == one_machines
+    assert DockerFleetArgs.__annotations__.keys() - DockerHostArgs.__annotations__.keys() == {
+        "instance_types",
+        "subnet_ids",
+    }
 
 
 def test_closed_sets_are_enums() -> None:
@@ -70,14 +84,14 @@ def test_closed_sets_are_enums() -> None:
     }
 
 
-def test_the_yaml_example_says_what_the_schema_knows(resource: dict[str, Any]) -> None:
+def test_the_yaml_example_says_what_the_schema_knows() -> None:
     program = yaml.safe_load((ROOT / "examples" / "yaml" / "Pulumi.yaml").read_text())
     assert program["packages"] == {"aws-docker": "../.."}
     (host,) = program["resources"].values()
     assert host["type"] == "aws-docker:DockerHost"
     json_types = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
     for name, value in host["properties"].items():
-        schema = resource["inputProperties"][name]
+        schema = resource(DockerHost)["inputProperties"][name]
         if "$ref" in schema:
             enum = current()["types"][schema["$ref"].removeprefix("#/types/")]["enum"]
             assert value in {each["value"] for each in enum}, name
@@ -85,7 +99,7 @@ def test_the_yaml_example_says_what_the_schema_knows(resource: dict[str, Any]) -
             assert isinstance(value, json_types[schema["type"]]), name
     for name, value in program["outputs"].items():
         assert value == f"${{build.{name}}}"
-        assert name in resource["properties"]
+        assert name in resource(DockerHost)["properties"]
 
 
 if __name__ == "__main__":

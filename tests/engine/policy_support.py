@@ -28,7 +28,13 @@ import json, pathlib
 import pulumi
 
 for case in json.loads((pathlib.Path(__file__).parent / "resources.json").read_text()):
-    pulumi.CustomResource(case["type"], case["name"], case["properties"])
+    kind, name, properties = case["type"], case["name"], case["properties"]
+    if kind.startswith("pulumi:providers:"):
+        pulumi.ProviderResource(kind.rpartition(":")[2], name, properties)
+        continue
+    if "source" in properties:
+        properties["source"] = pulumi.StringAsset(properties["source"]["text"])
+    pulumi.CustomResource(kind, name, properties, pulumi.ResourceOptions(ignore_changes=case["ignore_changes"]))
 """
 
 
@@ -64,7 +70,10 @@ def preview_plugins(stack: Stack) -> None:
     project["plugins"] = {
         "providers": [
             {"name": "aws", "path": str(folder / "preview-aws")},
-            {"name": "aws-native", "path": str(folder / "preview-aws-native")},
+            *(
+                {"name": name, "path": str(folder / f"preview-{name}")}
+                for name in ("aws-native", "command", "docker")
+            ),
             {"name": "tls", "path": str(folder / "tls")},
         ]
     }
@@ -100,7 +109,7 @@ def write_cases(folder: Path, cases: Iterable[Case]) -> Path:
     """A program that asks for these resources as they stand."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "__main__.py").write_text(RAW_PROGRAM)
-    listed = [{"name": each.name, "type": each.type, "properties": each.properties} for each in cases]
+    listed = [each._asdict() | {"policies": sorted(each.policies)} for each in cases]
     (folder / "resources.json").write_text(json.dumps(listed))
     return folder
 

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from lab import guard
 from lab.engine.cloud import Cloud
 from lab.engine.stack import Stack
 from tests.conftest import ROOT
@@ -144,14 +146,42 @@ def test_several_clients(make_stack: MakeStack, cloud: Cloud, network: Network) 
 
 def test_fleet(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
     hosts = {"x86": "m7i.large", "arm": "m7g.large"}
-    stack = run(make_stack, cloud, "fleet", {"subnetId": network.subnet, "hosts": hosts})
-    before = stack.outputs()
+
+    def config(**names: str) -> dict[str, Any]:
+        return {"subnetIds": [network.subnet], "hosts": names}
+
+    stack = run(make_stack, cloud, "fleet", config(**hosts))
+    before, resources = stack.outputs(), names_and_ids(stack)
     assert set(before["endpoints"]) == {"x86", "arm"}
-    stack.configure({"subnetId": network.subnet, "hosts": {"arm": "m7g.large"}})
+
+    # One more: its own resources, and nothing else.
+    stack.configure(config(**hosts, spare="m7i.large"))
+    assert set(stack.up().check().changes) == {"create"}
+    grown = names_and_ids(stack)
+    assert resources.items() <= grown.items()
+    assert {name for name in grown.keys() - resources.keys() if not name.startswith("ci-spare-")} == set()
+
+    # Another type: the machine alone, on the same interface, with the same certificate.
+    stack.configure(config(**{**hosts, "x86": "m7i.xlarge"}, spare="m7i.large"))
+    stack.up().check()
+    other = names_and_ids(stack)
+    changed = {name for name in grown if grown[name] != other[name]}
+    assert changed <= {"ci-x86-instance", "ci-x86-data-attachment"}
+    assert stack.outputs()["endpoints"]["x86"] == before["endpoints"]["x86"]
+
+    # One less: its own resources, and nothing else.
+    stack.configure(config(arm="m7g.large", spare="m7i.large"))
     assert set(stack.up().check().changes) == {"delete"}
     after = stack.outputs()
-    assert after["endpoints"] == {"arm": before["endpoints"]["arm"]}
-    assert after["key_materials"] == {"arm": before["key_materials"]["arm"]}
+    assert names_and_ids(stack).items() <= other.items()
+    assert after["endpoints"]["arm"] == before["endpoints"]["arm"]
+    assert [after[each] for each in ("ca_material", "cert_material", "key_material")] == [
+        before[each] for each in ("ca_material", "cert_material", "key_material")
+    ]
+
+
+def names_and_ids(stack: Stack) -> dict[str, str]:
+    return {each["urn"].rsplit("::", 1)[-1]: each.get("id", "") for each in stack.resources()}
 
 
 def test_own_component(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
@@ -190,15 +220,33 @@ def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network) 
     stack.configure({"networkStack": "organization/network/local"})
 
 
-def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(make_stack: MakeStack) -> None:
+def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
     # tests/host/test_ready.py runs it, where the host is.
-    stack = make_stack(EXAMPLES / "docker-provider", {"trustedCidrs": ["10.0.5.0/24"]})
-    with pytest.raises(RuntimeError, match="run it in a namespace"):
-        stack.up()
-    waiting = make_stack(EXAMPLES / "quickstart", {"trustedCidrs": ["10.0.5.0/24"], "waitUntilReady": True})
-    with pytest.raises(RuntimeError, match="run it in a namespace"):
-        waiting.up()
-    assert stack.resources() == waiting.resources() == []
+    (tmp_path / "__main__.py").write_text("import pulumi_docker\n\npulumi_docker.Provider('remote')\n")
+    config = {"trustedCidrs": ["10.0.5.0/24"]}
+    for stack in (
+        make_stack(EXAMPLES / "docker-provider", config),
+        make_stack(EXAMPLES / "quickstart", {**config, "waitUntilReady": True}),
+        make_stack(tmp_path),
+    ):
+        for run_it in (stack.up, lambda stack=stack: stack.start("up")):
+            with pytest.raises(guard.OutsideTheLab, match="run it in a namespace"):
+                run_it()
+        assert stack.resources() == []
+
+
+@pytest.mark.requires("pulumi-yaml")
+def test_yaml(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "yaml", {"subnetId": network.subnet})
+    outputs = stack.outputs()
+    assert re.fullmatch(r"tcp://10\.20\.1\.\d+:2376", outputs["endpoint"])
+    assert set(outputs["clientKeyMaterials"]) == {"alice", "ci"}
+    assert stack.outputs(secrets=False)["clientKeyMaterials"] == "[secret]"
+    told = document(cloud, stack, "build")
+    assert told["trusted"] == ["10.0.5.0/24"]
+    assert told["daemon"]["registry-mirrors"] == ["https://mirror.example.com"]
 
 
 def test_nothing_is_left(cloud: Cloud, network: Network) -> None:

@@ -95,12 +95,13 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
     config: dict[str, Any] = {"trustedCidrs": ["203.0.113.0/24"]}
     if example == "fleet":
         config["hosts"] = {"amd": "t3.medium", "arm": "t4g.medium"}
+        config["subnetIds"] = [ec2.describe_subnets()["Subnets"][0]["SubnetId"]]
     if example == "own-component":
         config["clients"] = ["ci"]
         trusted["trustedCidrs"] = ["10.0.0.0/8", "2001:db8:7::/48"]
     if example == "stack-reference":
         config["networkStack"] = "organization/network/local"
-    if example in ("existing-vpc", "private", "several-clients", "fleet", "own-component"):
+    if example in ("existing-vpc", "private", "several-clients", "own-component"):
         config["vpcId"] = vpc
         config["subnetId"] = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     if example == "existing-vpc":

@@ -1,5 +1,6 @@
 """Who gets an answer on 2376, and who does not: every client here is a real one, on the real dockerd."""
 
+import gzip
 import json
 import re
 import socket
@@ -12,6 +13,7 @@ import pytest
 
 from lab.hosts import certs, network
 from lab.hosts.client import connect, ping
+from tests.host import options
 from tests.host.conftest import Host
 
 # How dockerd ends a handshake that it refuses: by an alert, which the end of the connection may overtake.
@@ -217,7 +219,7 @@ def test_no_key_stands_where_others_can_read_it(host: Host) -> None:
     everything = (
         host.machine.run(["journalctl", "--no-pager"]).stdout + host.machine.run(["ps", "axww"]).stdout
     )
-    everything += host.machine.console() + host.machine.around.user_data().decode()
+    everything += host.machine.console() + gzip.decompress(host.machine.around.user_data()).decode()
     for key in (secret, *private):
         assert key not in everything
     assert not host.machine.run(
@@ -306,3 +308,9 @@ def test_the_hardened_defaults_are_in_force(host: Host) -> None:
         ]
     finally:
         ask("rm", "-f", name)
+
+
+def test_dockerd_has_the_flags_that_it_is_judged_by(host: Host) -> None:
+    flags = options.of_dockerd(host)
+    assert {"host", "tlsverify", "tlscacert", "config-file"} <= set(flags)
+    assert options.unknown(flags) == []

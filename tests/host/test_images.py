@@ -6,10 +6,12 @@ from tests.host.conftest import Host
 
 
 def wait_for_cloud_init(host: Host) -> None:
-    done = ["cloud-init", "status"]
-    host.machine.wait(
-        lambda: "status: done" in host.machine.run(done, check=False).stdout, "cloud-init to finish", 180
-    )
+    def is_done() -> bool:
+        said = host.machine.run(["cloud-init", "status", "--long"], check=False).stdout
+        assert "status: error" not in said, said
+        return "status: done" in said
+
+    host.machine.wait(is_done, "cloud-init to finish", 180)
     host.machine.wait_ready()
 
 

@@ -44,7 +44,7 @@ def test_one_up_makes_a_host_and_a_container_on_it(
     trusted_stack: tuple[Callable[[dict[str, Any]], Stack], Booted],
 ) -> None:
     make, booted = trusted_stack
-    stack = make({"trustedCidrs": [TRUSTED_NETWORK], "assignPublicIp": False, "os": image.SYSTEM})
+    stack = make({"trustedCidrs": [TRUSTED_NETWORK], "assignPublicIp": False, "os": image.MAIN})
     made = stack.up().check()
     assert set(made.changes) == {"create"}
     running = booted.machine().run(["docker", "ps", "--format", "{{.Names}} {{.Image}} {{.State}}"]).stdout

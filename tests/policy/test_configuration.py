@@ -7,7 +7,13 @@ from typing import Any, cast
 import pytest
 from pulumi_policy import EnforcementLevel
 
-from aws_docker.policy import docker_2376_trusted_sources_only, docker_no_2375, rules
+from aws_docker.policy import (
+    docker_2375_between_group_members,
+    docker_2376_trusted_sources_only,
+    docker_no_2375,
+    rules,
+)
+from aws_docker.policy.reading.table import KINDS
 from aws_docker.policy.rule import ResourceRule, StackRule
 from aws_docker.policy.testing import UNKNOWN, analyze, remediate, urn
 from tests.policy.corpus import GROUP, NO_2375, RULE, TRUSTED, TRUSTED_ONLY, VPC_RULE, inline, rule, vpc_rule
@@ -167,6 +173,24 @@ def test_an_unknown_group_of_an_all_traffic_rule_stays_advisory() -> None:
     assert {each.level for each in outcome.violations} == {"advisory"}
 
 
+def test_a_protocol_that_is_not_known_may_be_every_one_between_members() -> None:
+    def members(**properties: Any) -> Any:
+        return analyze(
+            docker_2375_between_group_members, RULE, rule(sourceSecurityGroupId="sg-2", **properties)
+        )
+
+    assert "protocol is not known yet" in members(protocol=UNKNOWN, fromPort=443, toPort=443).text
+    assert members(fromPort=UNKNOWN, toPort=443).violations == ()  # it names ports, whichever they are
+
+
+@pytest.mark.parametrize("name", ["self", "securityGroups"])
+def test_members_that_are_not_known_are_no_way_in_by_all_traffic(name: str) -> None:
+    everything = inline(protocol="-1", fromPort=0, toPort=0, **{name: UNKNOWN})
+    assert analyze(docker_no_2375, GROUP, everything).violations == ()
+    assert analyze(docker_2375_between_group_members, GROUP, everything).at("advisory")
+    assert analyze(docker_no_2375, GROUP, inline(**{name: UNKNOWN})).at("advisory")
+
+
 @pytest.mark.parametrize(
     "properties",
     [
@@ -234,7 +258,7 @@ def test_a_long_list_of_findings_is_cut_short_and_says_so() -> None:
 
 def test_every_policy_says_what_it_is_and_how_to_mend() -> None:
     names = [each.name for each in rules()]
-    assert len(names) == len(set(names)) == 7
+    assert len(names) == len(set(names)) == 9
     assert {NO_2375, TRUSTED_ONLY} <= set(names)
     page = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text()
     for each in rules():
@@ -265,3 +289,12 @@ def test_the_table_of_policies_in_the_docs_is_that_of_the_code() -> None:
     ]
     remediated = {row[0].partition("]")[0][1:] for row in rows if row[5]}
     assert remediated == {rule.name for rule in rules() if isinstance(rule, ResourceRule) and rule.remediates}
+
+
+def test_every_kind_that_is_read_is_named_in_the_docs() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "policies.md").read_text()
+    rows = "\n".join(line for line in page.partition("## What is read")[2].splitlines() if line[:1] == "|")
+    # The twins of aws-native stand in a row of their own; load balancers' modules in one.
+    kinds = {short for short in KINDS if not short.startswith("aws-native:")}
+    missing = {short for short in kinds if f"`{short.rpartition(':')[2]}`" not in rows.replace(":", "`")}
+    assert not missing

@@ -235,3 +235,100 @@ def test_one_malformed_resource_hides_no_other() -> None:
         Resource("aws:s3/bucket:Bucket", "e", {"id": 7}),
     ]
     assert any("::host" in each.urn for each in _said(*broken, host, group).at("mandatory"))
+
+
+def _target(port: float | None, group_port: float = 80) -> list[Resource]:
+    given = {"targetGroupArn": UNKNOWN, "targetId": UNKNOWN, **({} if port is None else {"port": port})}
+    return [
+        Resource("aws:lb/targetGroup:TargetGroup", "targets", {"port": group_port, "protocol": "TCP"}),
+        Resource(
+            "aws:lb/targetGroupAttachment:TargetGroupAttachment",
+            "target",
+            given,
+            {"targetGroupArn": ["targets"], "targetId": ["host"]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("port", "group_port"), [(9999, 80), (None, 9999)])
+def test_a_load_balancer_in_front_of_a_listener_is_found_on_any_port(
+    port: float | None, group_port: float
+) -> None:
+    (violation,) = _said(_instance(), *_target(port, group_port)).at("mandatory")
+    assert violation.urn.endswith("::target")
+    assert "TCP 9999 of host" in violation.message
+
+
+def test_a_load_balancer_in_front_of_another_port_or_machine_passes() -> None:
+    assert not _said(_instance(), *_target(9998)).at("mandatory")
+    other = Resource(INSTANCE, "other", {"userData": "#!/bin/sh\nyum install -y nginx\n"})
+    targets = _target(9999)
+    attachment = Resource(
+        targets[1].type, "target", targets[1].properties, {**targets[1].depends, "targetId": ["other"]}
+    )
+    assert not _said(_instance(), other, targets[0], attachment).at("mandatory")
+
+
+def _endpoint_service(port: float, target_port: float) -> list[Resource]:
+    return [
+        Resource("aws:lb/loadBalancer:LoadBalancer", "nlb", {"loadBalancerType": "network"}),
+        Resource("aws:lb/targetGroup:TargetGroup", "targets", {"port": target_port, "protocol": "TCP"}),
+        Resource(
+            "aws:lb/listener:Listener",
+            "listener",
+            {"loadBalancerArn": UNKNOWN, "port": port, "protocol": "TCP", "defaultActions": [UNKNOWN]},
+            {"loadBalancerArn": ["nlb"], "defaultActions": ["targets"]},
+        ),
+        Resource(
+            "aws:ec2/vpcEndpointService:VpcEndpointService",
+            "service",
+            {"acceptanceRequired": False, "networkLoadBalancerArns": [UNKNOWN]},
+            {"networkLoadBalancerArns": ["nlb"]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("port", "target_port"), [(2376, 80), (443, 2375)])
+def test_an_endpoint_service_in_front_of_dockers_ports_is_found(port: float, target_port: float) -> None:
+    (violation,) = _said(*_endpoint_service(port, target_port)).at("mandatory")
+    assert violation.urn.endswith("::service")
+    assert "to other networks and accounts" in violation.message
+
+
+def test_an_endpoint_service_in_front_of_something_else_passes() -> None:
+    assert _said(*_endpoint_service(443, 8443)).violations == ()
+
+
+_DOCUMENT = """
+schemaVersion: '2.2'
+parameters:
+  Address: {type: String, default: 'unix:///var/run/docker.sock'}
+mainSteps:
+- action: aws:runShellScript
+  name: start
+  inputs:
+    runCommand: ['dockerd -H {{ Address }} &']
+"""
+
+
+def _association(address: str) -> list[Resource]:
+    return [
+        Resource(
+            "aws:ssm/document:Document",
+            "document",
+            {"documentType": "Command", "documentFormat": "YAML", "content": _DOCUMENT},
+        ),
+        Resource(
+            "aws:ssm/association:Association",
+            "association",
+            {"name": UNKNOWN, "parameters": {"Address": address}},
+            {"name": ["document"]},
+        ),
+    ]
+
+
+def test_a_document_of_the_stack_is_judged_with_the_parameters_that_are_sent_to_it() -> None:
+    (violation,) = _said(*_association("tcp://0.0.0.0:2375")).at("mandatory")
+    assert violation.urn.endswith("::association")
+    assert "document, with these parameters: the Docker API is served on TCP port 2375" in violation.message
+    assert _said(*_association("unix:///run/docker.sock")).violations == ()

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from aws_docker.policy import docker_2376_trusted_sources_only, docker_no_2375, rules
 from aws_docker.policy.reading.table import KINDS
 from aws_docker.policy.testing import UNKNOWN, analyze
-from tests.policy.corpus import ACL, GROUP, NO_2375, TRUSTED, TRUSTED_ONLY, network_violations
+from tests.policy.corpus import (
+    ACL,
+    GROUP,
+    NO_2375,
+    TRUSTED,
+    TRUSTED_ONLY,
+    network_violations,
+    place_violations,
+)
 
 # Few networks that lie beside and inside each other, so that edges meet.
 _NETWORKS = st.builds(
@@ -161,6 +169,20 @@ def test_no_unknown_value_hides_a_finding() -> None:
             assert outcome.violations, f"{case.name}: nothing is said when {path} is unknown"
 
 
+def test_no_unknown_value_hides_a_place_where_docker_is_opened() -> None:
+    for case in place_violations():
+        for path in _places(case.properties):
+            if "source" in path[:1] and len(path) > 1:
+                continue  # an asset is known or not as a whole
+            outcome = analyze(rules(), case.type, _replaced(case.properties, path, UNKNOWN))
+            # On Fargate no image that is not known can be a daemon.
+            serverless = "ExpressGatewayService" in case.type and path in (
+                ("primaryContainer",),
+                ("primaryContainer", "image"),
+            )
+            assert bool(outcome.violations) != serverless, f"{case.name}: {path} is unknown\n{outcome.text}"
+
+
 _ANY = st.recursive(
     st.none()
     | st.booleans()
@@ -184,7 +206,12 @@ _NAMES = (
     "ingress", "securityGroupIngress", "protocol", "ipProtocol", "fromPort", "toPort", "cidrBlocks", "cidrIpv4", "self",
     "type", "typeName", "desiredState", "templateBody", "parameters", "portInfos", "networking", "listeners", "port",
     "targets", "userData", "userDataBase64", "metadataOptions", "launchSpecifications", "launchTemplateData", "action",
-    "ruleAction", "cidrBlock", "portRange", "launchTemplate", "config",
+    "ruleAction", "cidrBlock", "portRange", "launchTemplate", "config", "content", "parameters", "name", "data",
+    "create", "stdin", "interpreter", "environment", "source", "remotePath", "containerDefinitions", "volumes", "image",
+    "ports", "taskSpec", "containers", "publicEndpoint", "containerProperties", "eksProperties", "nodeProperties",
+    "spec", "host", "caMaterial", "origins", "distributionConfig", "uri", "body", "target", "portRanges",
+    "destinationConfigurations",     "taskInvocationParameters", "onStart", "additionalInstanceConfiguration",
+    "primaryContainer", "networkInterfaceOptions",
 )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
     pkcs12,
 )
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aws_docker.boot import judge
@@ -153,3 +153,52 @@ def test_no_bytes_of_any_key_are_shown(body: bytes, template: str) -> None:
     line = b64(b"\x30" + body)
     text = f"-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----\n"
     assert line[:24] not in str(judge(template.replace("{pem}", text).replace("{line}", line)))
+
+
+# --- Whatever cuts a piece out ---
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+CUTS = [
+    "dockerd -H tcp://'{line}':2375",
+    "dockerd -H tcp://'{line}'",
+    "dockerd -H '{line}'",
+    "dockerd --{line} '{line}'",
+    "dockerd -H tcp://x@'{line}':1",
+    "[ -d '{line}' ] || dockerd -H tcp://0.0.0.0:2375",
+    "case $X in '{line}') dockerd -H tcp://0.0.0.0:2375 ;; esac",
+    "sh '/opt/{line}'",
+    "'/opt/x/{line}' /var/run/docker.sock",
+    "socat TCP-LISTEN:2375,bind='{line}' UNIX:/var/run/docker.sock",
+    "docker run -p '{line}:2375:2375' -v /var/run/docker.sock:/d.sock '{line}/socket-proxy'",
+    'echo \'{"hosts": ["tcp://{line}"]}\' > /etc/docker/daemon.json',
+    "echo OPTIONS=-Htcp://'{line}' > /etc/sysconfig/docker; service docker restart",
+]
+
+
+@st.composite
+def key_lines(draw: st.DrawFn) -> str:
+    """A line of base64 that is cut by `/` and `+`, as lines of keys are."""
+    pieces = draw(st.lists(st.text(LETTERS, min_size=3, max_size=20), min_size=12, max_size=16))
+    marks = draw(st.lists(st.sampled_from("+/"), min_size=len(pieces), max_size=len(pieces)))
+    return ("MII" + "".join(piece + mark for piece, mark in zip(pieces, marks, strict=True)))[:72]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@given(line=key_lines())
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+def test_no_piece_of_a_key_is_shown_whatever_cut_it_out(cut: str, line: str) -> None:
+    pem_text = f"-----BEGIN PRIVATE KEY-----\n{line}\n{line[::-1]}\n-----END PRIVATE KEY-----\n"
+    judged = judge(f"#!/bin/sh\nK='{pem_text}'\n{cut.replace('{line}', line)}\n")
+    said = str(judged).lower()
+    bare = "".join(char for char in line.lower() if char.isalnum())
+    words = "".join(char for char in said if char.isalnum())
+    assert not [bare[at : at + 8] for at in range(len(bare) - 7) if bare[at : at + 8] in words]
+
+
+def test_a_key_that_is_cut_at_a_slash_is_not_shown() -> None:
+    line = "MIIEvQIBADANBgkqhkiG9w0B+QEFAASC/KcwggSjAgEAAoIBAQC7"
+    judged = judge(
+        f"#!/bin/sh\ndockerd -H tcp://'{line}':2375\nK='-----BEGIN PRIVATE KEY-----\n{line}\n-----END PRIVATE KEY-----'\n"
+    )
+    assert "MIIEvQIB" not in str(judged)
+    assert "(hidden)" in str(judged.listeners)

@@ -1,236 +1,20 @@
-"""The command as its users run it: what it prints and writes, how it fails, and that Docker's own client takes it."""
+"""The command as its users run it: what it prints and writes, and how it fails."""
 
-import contextlib
 import json
 import os
 import pty
 import re
-import shlex
-import ssl
 import stat
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import IPv4Address
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from aws_docker.cli import main
 from lab.engine import toolchain
-
-
-@dataclass
-class Finished:
-    status: int
-    out: str
-    err: str
-
-
-@dataclass
-class Stand:
-    """A user's machine: an own home, and a `pulumi` that answers with these outputs, or with an error."""
-
-    home: Path
-    capture: pytest.CaptureFixture[str]
-    environment: dict[str, str]
-
-    def put_out(self, outputs: dict[str, Any]) -> None:
-        self._pulumi(f"printf '%s' {shlex.quote(json.dumps(outputs))}")
-
-    def refuse(self, message: str) -> None:
-        self._pulumi(f"printf '%s' {shlex.quote(message)} >&2; exit 255")
-
-    def _pulumi(self, script: str) -> None:
-        program = self.home / "bin" / "pulumi"
-        program.parent.mkdir(exist_ok=True)
-        program.write_text(f'#!/bin/sh\necho "$@" >"{self.home}/asked"\n{script}\n')
-        program.chmod(0o755)
-
-    def run(self, *command: str) -> Finished:
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, cwd=self.home, check=False
-        )
-        return Finished(done.returncode, done.stdout, done.stderr)
-
-    def aws_docker(self, *arguments: str) -> Finished:
-        """The command in this process, which spares a second of imports; `run` runs the installed one."""
-        self.capture.readouterr()
-        status: Any = 0
-        with (
-            mock.patch.dict(os.environ, self.environment, clear=True),
-            mock.patch.object(sys, "argv", ["aws-docker", *arguments]),
-            contextlib.chdir(self.home),
-        ):
-            try:
-                main()
-            except SystemExit as end:
-                status = end.code
-        out, err = self.capture.readouterr()
-        if isinstance(status, str):  # Python prints it and exits with 1
-            status, err = 1, err + status + "\n"
-        return Finished(status or 0, out, err)
-
-
-@pytest.fixture
-def stand(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Stand:
-    path = [tmp_path / "bin", Path(sys.executable).parent, "/usr/bin", "/bin"]
-    return Stand(
-        tmp_path,
-        capfd,
-        {"HOME": str(tmp_path), "PATH": ":".join(map(str, path)), "SHELL": "/bin/bash", "COLUMNS": "200"},
-    )
-
-
-# --- A Docker API behind mutual TLS ---------------------------------------------------------------------------------
-
-
-class Authority:
-    """Issues certificates, as the component's CAs do."""
-
-    def __init__(self, name: str) -> None:
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        constraints = x509.BasicConstraints(ca=True, path_length=0)
-        usage = x509.KeyUsage(False, False, False, False, False, True, False, False, False)
-        builder = self._builder(self.name, self.key).add_extension(constraints, critical=True)
-        self.certificate = builder.add_extension(usage, critical=True).sign(self.key, hashes.SHA256())
-
-    def leaf(self, name: str, usage: x509.ObjectIdentifier) -> tuple[str, str]:
-        """A certificate and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        address = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
-        certificate = (
-            self._builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .add_extension(address, critical=False)
-            .sign(self.key, hashes.SHA256())
-        )
-        key_pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return pem(certificate), key_pem.decode()
-
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-        )
-
-
-def pem(certificate: x509.Certificate) -> str:
-    return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-@dataclass
-class Api:
-    """A server that answers `docker ps`, to clients with a certificate only; it notes whose."""
-
-    outputs: dict[str, Any]
-    seen: list[str]
-
-
-@pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    servers, clients = Authority("server CA"), Authority("client CA")
-    server_certificate, server_key = servers.leaf("server", ExtendedKeyUsageOID.SERVER_AUTH)
-    (tmp_path / "server.pem").write_text(server_certificate + server_key)
-    seen: list[str] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            subject = dict(pair[0] for pair in self.connection.getpeercert()["subject"])  # type: ignore[attr-defined]
-            seen.append(subject["commonName"])
-            body = b"OK" if self.path.endswith("/_ping") else b"[]"
-            self.send_response(200)
-            self.send_header("Api-Version", "1.44")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            if self.command == "GET":
-                self.wfile.write(body)
-
-        do_HEAD = do_GET
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.pem")
-    context.load_verify_locations(cadata=pem(clients.certificate))
-    context.verify_mode = ssl.CERT_REQUIRED
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, args=(0.01,)).start()
-    issued = {name: clients.leaf(name, ExtendedKeyUsageOID.CLIENT_AUTH) for name in ("alice", "ci")}
-    yield Api(
-        {
-            "endpoint": f"tcp://127.0.0.1:{server.server_port}",
-            "ca_material": pem(servers.certificate),
-            "cert_material": issued["alice"][0],
-            "key_material": issued["alice"][1],
-            "client_cert_materials": {name: leaf[0] for name, leaf in issued.items()},
-            "client_key_materials": {name: leaf[1] for name, leaf in issued.items()},
-        },
-        seen,
-    )
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.mark.requires("docker-cli")
-class TestWithDocker:
-    def test_env(self, stand: Stand, api: Api, docker_client: str) -> None:
-        stand.put_out(api.outputs)
-        script = f'set -eu; eval "$(aws-docker env --stack dev)"; {shlex.quote(docker_client)} ps'
-        done = stand.run("bash", "-c", script)
-        assert (done.status, done.err) == (0, "")
-        assert done.out.startswith("CONTAINER ID")
-        assert set(api.seen) == {"alice"}
-
-    def test_bundle(self, stand: Stand, api: Api, docker_client: str) -> None:
-        stand.put_out(api.outputs)
-        written = stand.aws_docker("bundle", "certs of ci", "--client", "ci")
-        assert (written.status, written.err) == (0, "")
-        _, command = written.out.splitlines()
-        shown = shlex.split(command)
-        assert (shown[0], shown[-1]) == ("docker", "version")
-        done = stand.run(docker_client, *shown[1:-1], "ps")
-        assert (done.status, done.err) == (0, "")
-        assert set(api.seen) == {"ci"}
-
-    @pytest.mark.parametrize("through_a_file", [False, True])
-    def test_context(self, stand: Stand, api: Api, docker_client: str, through_a_file: bool) -> None:
-        stand.put_out({"build": api.outputs})
-        docker = shlex.quote(docker_client)
-        if through_a_file:
-            script = f"aws-docker context --client ci --file c.tar >&2 && {docker} context import build c.tar"
-        else:
-            script = f"set -o pipefail; aws-docker context --client ci | {docker} context import build -"
-        imported = stand.run("bash", "-c", script)
-        assert (imported.status, imported.out) == (0, "build\n")
-        inspected = json.loads(stand.run("bash", "-c", f"{docker} context inspect build").out)
-        assert inspected[0]["Metadata"] == {"Description": "aws-docker, client ci"}
-        assert sorted(inspected[0]["TLSMaterial"]["docker"]) == ["ca.pem", "cert.pem", "key.pem"]
-        done = stand.run("bash", "-c", f"{docker} --context build ps")
-        assert (done.status, done.err) == (0, "")
-        assert set(api.seen) == {"ci"}
-
+from tests.unit.stand import Api, Stand, refused
 
 # --- What is printed and written ------------------------------------------------------------------------------------
 
@@ -324,9 +108,9 @@ def test_json_needs_a_file_to_describe(stand: Stand, api: Api) -> None:
     ("shell", "first"),
     [
         ("zsh", "unset DOCKER_HOST;"),
-        ("fish", "set --erase DOCKER_HOST;"),
+        ("fish", "begin;"),
         ("powershell", "Remove-Item -ErrorAction Ignore Env:DOCKER_HOST"),
-        ("cmd", """REM FOR /f "tokens=*" %i IN ('aws-docker env ...') DO @%i"""),
+        ("cmd", "REM for cmd alone"),
     ],
 )
 def test_a_shell_can_be_named(stand: Stand, shell: str, first: str) -> None:
@@ -406,15 +190,6 @@ def test_a_file_of_outputs_and_a_stack_exclude_each_other(stand: Stand) -> None:
 
 
 # --- Failing --------------------------------------------------------------------------------------------------------
-
-
-def refused(done: Finished) -> str:
-    """The one clean line of a refusal. What `env` prints, a shell evaluates: it has to fail as well."""
-    assert (done.status, done.out) in ((1, ""), (1, "false\n"))
-    line = done.err.removesuffix("\n")
-    assert "\n" not in line
-    assert line.startswith("aws-docker: ")
-    return line
 
 
 def test_without_pulumi(stand: Stand) -> None:

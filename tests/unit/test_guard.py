@@ -20,12 +20,14 @@ UNIX = "unix:///var/run/docker.sock"
     [
         ["docker", "-H", f"tcp://{HOST}:2376", "ps"],
         ["docker", "--context", "build", "ps"],
+        ["docker", "-H"],
         ["docker", "compose", "up"],
         ["docker", "buildx", "create", "--bootstrap"],
         ["env", f"DOCKER_HOST=tcp://{HOST}:2376", "/usr/bin/docker", "ps"],
         ["env", f"DOCKER_HOST={UNIX}", "docker", "ps"],
         ["/somewhere/bin/aws-docker", "verify", "--stack", "dev"],
         ["aws-docker", "probe", f"{HOST}:2376"],
+        ["aws-docker", "probe", "127.0.0.1:2376", f"{HOST}:2376"],
         ["curl", "--insecure", f"https://{HOST}:2376/_ping"],
         ["nmap", "-p", "2376", HOST],
         ["nmap", "2001:db8::1"],
@@ -43,6 +45,8 @@ def test_a_client_of_another_machine_is_not_started(command: list[str]) -> None:
     "command",
     [
         ["docker", "--version"],
+        ["docker", "-H", "tcp://127.0.0.1:2376", "ps"],
+        ["aws-docker", "probe", "--help"],
         ["docker", "context", "import", "build", "-"],
         ["docker", "buildx", "create", "--name", "build", "build"],
         ["env", "DOCKER_HOST=tcp://127.0.0.1:2376", "docker", "ps"],
@@ -97,7 +101,7 @@ def test_a_program_that_the_engine_runs_is_guarded_too(program: Path) -> None:
 def test_inside_the_labs_namespaces_a_client_connects(program: Path) -> None:
     with network.Network() as wires:
         network.within(wires.outside, lambda: connect(HOST))
-        done = run_in_fork(program, *network.command_in(wires.outside, []))
+        done = run_in_fork(program, *guard.command_in(wires.outside, []))
         assert done.stdout == "connected\n", done.stderr
 
 

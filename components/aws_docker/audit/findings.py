@@ -36,6 +36,8 @@ class StepKind(StrEnum):
     """A place where a private key stands; never the key."""
     ANSWER = "answer"
     """What was seen on the wire."""
+    ACCEPTANCE = "acceptance"
+    """An acceptance that is no longer in force."""
     ABSENCE = "absence"
     """What would have to be there, and is not."""
 

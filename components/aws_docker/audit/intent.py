@@ -4,13 +4,15 @@ The intent is the ingress rules that the stack's state holds: what the component
 done to the security group since. How to get at the state, the configuration and the wire is for verifying.py.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from ..core.addresses import AddressSet, union
 from ..core.checks import Severity
 from ..core.ports import DOCKER_TLS_PORT
+from .certificates import expires_soon, expiring
 from .exposures import Judged
 from .facts import RegionFacts, read_rules
 from .findings import Closing, Finding, Step, StepKind, Unchecked
@@ -37,6 +39,8 @@ class Intent:
     remote: bool
     rules: tuple[Mapping[str, Any], ...]
     """Its ingress rules, as DescribeSecurityGroupRules would have them."""
+    certificates_expire_at: datetime.datetime | None = None
+    """When the first of the server's and clients' certificates does, by the stack's state."""
 
 
 def read_intents(state: Mapping[str, Any]) -> list[Intent]:
@@ -100,7 +104,18 @@ def _intent(
     if endpoint:
         address = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
     name = str(host["urn"]).rpartition("::")[2]
-    return Intent(name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules))
+    expire_at = _time(output("certificates_expire_at", "certificatesExpireAt"))
+    return Intent(
+        name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules), expire_at
+    )
+
+
+def _time(text: str) -> datetime.datetime | None:
+    try:
+        time = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=datetime.UTC)
 
 
 def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, list[Unchecked]]:
@@ -121,7 +136,9 @@ def intended_sources(intent: Intent, facts: RegionFacts) -> tuple[AddressSet, li
 # --- Drift ---------------------------------------------------------------------------------------------------------
 
 
-def configuration_drift(intent: Intent, intended: AddressSet, judged: Judged) -> list[Finding]:
+def configuration_drift(
+    intent: Intent, intended: AddressSet, judged: Judged, now: datetime.datetime | None = None
+) -> list[Finding]:
     """Where AWS's configuration differs from the intent; `judged` with the intended sources as the trusted ones."""
     drift: list[Finding] = []
     for opening in judged.openings:
@@ -131,6 +148,7 @@ def configuration_drift(intent: Intent, intended: AddressSet, judged: Judged) ->
             finding = replace(finding, kind="drift", message=message)
         drift.append(finding)
     drift += boot_findings(judged)
+    drift += _certificates(intent, now or datetime.datetime.now(datetime.UTC))
     subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance}"
     if not judged.exposures:
         message = f"{intent.name} intends instance {intent.instance}, which is gone."
@@ -144,6 +162,17 @@ def configuration_drift(intent: Intent, intended: AddressSet, judged: Judged) ->
         nothing = Step(StepKind.ABSENCE, intent.instance, text)
         drift.append(Finding("drift", Severity.LOW, f"{subject} narrower", message, evidence=(nothing,)))
     return drift
+
+
+def _certificates(intent: Intent, now: datetime.datetime) -> Iterator[Finding]:
+    """What the stack knows of its certificates: the clients', too, which no probe sees."""
+    ends = intent.certificates_expire_at
+    subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance} certificates"
+    if ends is not None and ends < now:
+        message = f"A certificate of {intent.name} expired on {ends:%Y-%m-%d}, by the stack's state."
+        yield Finding("certificate-expired", Severity.MEDIUM, subject, message)
+    elif ends is not None and expires_soon(ends, now):
+        yield expiring(f"A certificate of {intent.name}", subject, ends)
 
 
 def _reaching(judged: Judged) -> AddressSet:

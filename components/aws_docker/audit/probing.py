@@ -8,9 +8,10 @@ from ..core.errors import InvalidInput
 from ..core.ports import DOCKER_PORTS
 from .conversations import PortFacts
 from .results import ProbeReport
+from .speaking import ProbeSettings
 from .targets import MOST_ADDRESSES, Target, count_addresses, every_endpoint, parse_target
 from .verdicts import judge_port
-from .wire import ProbeSettings, check_settings, probe_ports
+from .wire import check_settings, probe_ports
 
 
 def probe(

@@ -74,6 +74,31 @@ class Way:
     """How they pass the network ACL; None for what stays inside the subnet, and meets none."""
 
 
+class Barrier(StrEnum):
+    """What stops a class of sources, in the order in which their packets meet it."""
+
+    ADDRESS = "address"
+    """The interface has no address that they could send to."""
+    ROUTE = "route"
+    """No route leads to them, and so none back."""
+    ACL = "acl"
+    """The network ACL lets none of them in, or no answer out."""
+    RULE = "rule"
+    """No security group's rule names any of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A class of sources of which nobody gets in, and the first thing that sees to it."""
+
+    kind: SourceClass
+    via: str
+    """By what they would come; empty for who has no way."""
+    barrier: Barrier
+    acl: str
+    """The interface's network ACL."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """Who reaches one port of one interface."""
@@ -82,6 +107,8 @@ class Reach:
     ways: tuple[Way, ...]
     unresolved: tuple[str, ...] = ()
     """Sources that could not be resolved to addresses, a sentence each."""
+    stops: tuple[Stop, ...] = ()
+    """Whom nothing lets in, and what stops them: each way packets could come by, and the internet always."""
 
     @property
     def addresses(self) -> AddressSet:
@@ -136,7 +163,28 @@ class Region:
                 if through:
                     passage = None if inside else _passage(acl, port, through, ordinary)
                     ways.append(Way(rule, source, through, passage))
-        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)))
+        # Whom an unread list or group lets in is not known: that no rule names them can't be said then.
+        stops = tuple(
+            stop
+            for stop in self._stops(interface, acl, sources, admitted, ways)
+            if not (unresolved and stop.barrier is Barrier.RULE)
+        )
+        return Reach(port, tuple(ways), tuple(dict.fromkeys(unresolved)), stops)
+
+    def _stops(
+        self, interface: Interface, acl: Acl, sources: list[Source], admitted: AddressSet, ways: list[Way]
+    ) -> Iterator[Stop]:
+        """What stops each class of sources of which nobody gets in."""
+        if not any(source.kind is SourceClass.INTERNET for source in sources):
+            addressed = interface.public or any(address in _GLOBAL_IPV6 for address in interface.ipv6)
+            barrier = Barrier.ROUTE if addressed else Barrier.ADDRESS
+            yield Stop(SourceClass.INTERNET, "", barrier, acl.id)
+        served = {way.source.via for way in ways}
+        for source in sources:
+            if source.via not in served:
+                inside = source.kind is SourceClass.SUBNET
+                passes = inside or source.addresses & admitted
+                yield Stop(source.kind, source.via, Barrier.RULE if passes else Barrier.ACL, acl.id)
 
     def _admitted_by_rules(
         self, interface: Interface, port: int

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..core.checks import Severity
+from .accepting import Acceptance, AcceptingReport
 from .findings import Finding, Report, Step, lines
 from .showing import audit, probe, verify
 
@@ -53,9 +54,37 @@ def to_json(report: Report) -> str:
         "exit_status": int(report.status),
         "findings": [_finding(each) for each in report.findings],
         "unchecked": [{"subject": each.subject, "reason": each.reason} for each in report.unchecked],
-        **_VIEWS[report.command].details(report),
+        **_accepted(report),
+        **_VIEWS[report.command].details(_whole(report)),
     }
     return json.dumps(document, indent=2)
+
+
+def _whole(report: Report) -> Report:
+    """What the command found, whatever of it is accepted."""
+    return report.report if isinstance(report, AcceptingReport) else report
+
+
+def _accepted(report: Report) -> dict[str, Any]:
+    if not isinstance(report, AcceptingReport):
+        return {"accepted": []}
+    return {
+        "accepted": [
+            {**_finding(finding), "acceptance": _acceptance(acceptance)}
+            for finding, acceptance in report.accepted
+        ],
+        "acceptances_without_finding": [_acceptance(each) for each in report.unused],
+    }
+
+
+def _acceptance(acceptance: Acceptance) -> dict[str, Any]:
+    return {
+        "kind": acceptance.kind,
+        "subject": acceptance.subject,
+        "reason": acceptance.reason,
+        "expires": acceptance.expires.isoformat(),
+        "severity": str(acceptance.severity),
+    }
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -76,7 +105,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 def show(report: Report, console: Console) -> None:
     """The report for people."""
-    for shown in _VIEWS[report.command].tables(report):
+    for shown in _VIEWS[report.command].tables(_whole(report)):
         console.print(escape(shown) if isinstance(shown, str) else shown, highlight=False)
     for finding in report.findings:
         colour = _COLOURS[finding.severity]
@@ -87,16 +116,30 @@ def show(report: Report, console: Console) -> None:
             console.print(f"    {escape(line)}", highlight=False, soft_wrap=True)
         for closing in finding.close:
             console.print(f"    [green]close it:[/] {escape(closing.hint)}", highlight=False, soft_wrap=True)
+    if isinstance(report, AcceptingReport):
+        for line in _acceptances(report):
+            console.print(line, highlight=False, soft_wrap=True)
     for each in report.unchecked:
         text = f"[bold magenta]not checked[/]  {escape(each.subject)}: {escape(each.reason)}"
         console.print(text, highlight=False, soft_wrap=True)
     console.print(f"[bold]{escape(_summary(report))}[/]", highlight=False, soft_wrap=True)
 
 
+def _acceptances(report: AcceptingReport) -> Iterable[str]:
+    for finding, acceptance in report.accepted:
+        yield f"[dim]accepted[/]  {finding.severity}  {escape(finding.message)}"
+        yield f"    until {acceptance.expires}: {escape(acceptance.reason)}"
+    for acceptance in report.unused:
+        about = f"{acceptance.kind} of {acceptance.subject}"
+        yield f"[dim]accepted, and not found[/]  {escape(about)}: take it out of the file"
+
+
 def _summary(report: Report) -> str:
     number = Counter(finding.severity for finding in report.findings)
     counts = [f"{number[severity]} {severity}" for severity in Severity if number[severity]]
     found = ", ".join(counts) if counts else "nothing found"
+    if isinstance(report, AcceptingReport) and report.accepted:
+        found += f" ({len(report.accepted)} accepted)"
     if report.unchecked:
         return f"PARTIAL: {len(report.unchecked)} could not be checked; in what was checked, {found}"
     return f"complete: {found}"

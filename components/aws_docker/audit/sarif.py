@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 from ..core.checks import Check, Severity
+from .accepting import Acceptance, AcceptingReport
 from .checks import CHECKS
 from .findings import Exit, Finding, Report, Step, lines
 
@@ -34,7 +35,8 @@ _SEVERITIES: Final = {
 def to_sarif(report: Report, version: str) -> str:
     """The report as a SARIF log of one run."""
     worst: dict[str, Severity] = {}
-    for finding in report.findings:  # the worst come first
+    accepted = report.accepted if isinstance(report, AcceptingReport) else ()
+    for finding in (*report.findings, *(finding for finding, _ in accepted)):  # the worst come first
         worst.setdefault(finding.kind, finding.severity)
     rules = [_rule(CHECKS[kind], severity) for kind, severity in worst.items()]
     index = {rule["id"]: at for at, rule in enumerate(rules)}
@@ -43,7 +45,6 @@ def to_sarif(report: Report, version: str) -> str:
             "driver": {
                 "name": f"aws-docker {report.command}",
                 "semanticVersion": version,
-                "informationUri": "https://pypi.org/project/aws-docker/",
                 "rules": rules,
             }
         },
@@ -61,7 +62,10 @@ def to_sarif(report: Report, version: str) -> str:
                 ],
             }
         ],
-        "results": [_result(finding, index[finding.kind]) for finding in report.findings],
+        "results": [
+            *(_result(finding, index[finding.kind]) for finding in report.findings),
+            *(_suppressed(_result(each, index[each.kind]), acceptance) for each, acceptance in accepted),
+        ],
         "columnKind": "unicodeCodePoints",
     }
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
@@ -110,6 +114,15 @@ def _result(finding: Finding, rule: int) -> dict[str, Any]:
     elif finding.evidence:
         result["relatedLocations"] = [_place(step) for step in finding.evidence]
     return result
+
+
+def _suppressed(result: dict[str, Any], acceptance: Acceptance) -> dict[str, Any]:
+    """A finding that is accepted, by a file of its own."""
+    justification = f"{acceptance.reason} (until {acceptance.expires})"
+    return {
+        **result,
+        "suppressions": [{"kind": "external", "justification": justification}],
+    }
 
 
 def _place(step: Step) -> dict[str, Any]:

@@ -2,18 +2,17 @@
 
 `judge` is all that the policy pack and the audit call. Inside, in the order in which user-data passes through:
 
-documents.py, cloudconfig.py    formats (encodings.py, yamltree.py), into steps.py
-following.py                    takes the steps on a machine (machine.py), judges what is started
-shell.py, expansion.py          scripts (syntax.py reads them)
-programs.py                     what commands do (starters.py, texttools.py, filetools.py, edits.py, python.py)
-windows.py                      PowerShell and batch
-services.py                     systemd's units (systemd.py)
-forwarders.py                   what opens Docker's socket otherwise: socat, proxies, containers, Compose
-own.py                          this package's own hosts
-keys.py                         private keys
-judgement.py                    the result
+formats/      what it is wrapped in, and the files, scripts and packages in it
+following.py  takes these steps on a machine, and judges what is started
+shell/        scripts: their grammar, words and conditions, and the worlds that branches make
+programs/     what single programs do: registry.py is the table
+machine/      the machine: its worlds, units, what runs later; Windows
+listeners/    what serves Docker's API: dockerd, relays, containers, servers
+own.py        this package's own hosts
+keys.py       private keys
+judgement.py  the result
 """
 
-from .judgement import BootJudgement, Finding, judge
+from .judgement import BootJudgement, BootListener, Unread, judge
 
-__all__ = ["BootJudgement", "Finding", "judge"]
+__all__ = ["BootJudgement", "BootListener", "Unread", "judge"]

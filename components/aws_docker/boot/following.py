@@ -1,61 +1,28 @@
-"""Follows the steps of user-data on a machine, and judges each Docker daemon that is started on the way.
+"""Follows the steps of user-data on a machine, in every world that they make, and judges each Docker daemon on the way.
 
-Each time something may start Docker, the daemon is judged as it then stands: its unit with drop-ins, environment files
-and daemon.json together. daemon.py says what they expose. Beside dockerd, what opens its socket to a network is looked
-for (forwarders.py), and files that something runs or reads later (cron, Compose, rc.local).
+Each time something may start Docker, it is judged as it then stands: its unit with drop-ins, environment files and
+daemon.json together (listeners/dockerd.py). What opens Docker's socket otherwise, and files that something runs or
+reads later, are looked at in the end.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, cast
+from contextlib import suppress
+from typing import Any, cast
 
-from ..core.dockerd import Access, Listener, TcpAddress, config_file, exposure
+from ..core.dockerd import Access, Listener, TcpAddress
 from . import own
 from .formats import yamltree
-from .formats.steps import InstallPackages, Reading, RunScript, WriteFile
-from .listeners import relays as forwarders
-from .machine import services, windows
-from .machine.state import DOCUMENTATION, FETCHED_INSTALLER, UNKNOWN, Budget, Content, Machine, base, names
-from .programs import edits
+from .formats.steps import InstallPackages, Reading, RunScript, Step, WriteFile
+from .listeners import containers, dockerd, nixos, rancheros, servers
+from .listeners.found import Findings, concerns_socket, origin
+from .machine import later, services, windows
+from .machine.state import DOCUMENTATION, Budget, Content, Machine, base, is_unknown
+from .machine.world import Process, World, merged
+from .programs import docker
+from .programs.registry import Registry
+from .shell.forks import Where
 from .shell.interpreter import Shell
-
-_DAEMONS: Final = frozenset(
-    ("dockerd", "dockerd-ce", "dockerd-rootless.sh", "dockerd-entrypoint.sh", "docker-containerd")
-)
-_PACKAGES = re.compile(
-    r"(?:docker(?:\.io|-ce|-ee|-engine|-ce-rootless-extras|-latest)?|moby-engine|moby|lxc-docker|docker-installer)(?:[=:<>-]\d.*|-\*|\*|/.*)?"
-)
-_INSTALLERS: Final = names(
-    "apt apt-get aptitude yum dnf microdnf tdnf zypper apk pacman snap amazon-linux-extras rpm-ostree dpkg "
-    "rpm emerge nix-env brew"
-)
-_CONFIGURED = re.compile(
-    r"/etc/docker/|/etc/(?:default|sysconfig|conf\.d)/docker|/docker(?:-\w+)?\.(?:service|socket)|/\.config/docker/daemon\.json"
-    r"|/var/snap/docker/|/etc/ecs/ecs\.config|(?i:/programdata/docker/)|docker-compose[^/]*\.ya?ml$"
-)
-_RUN_BY_THEMSELVES = re.compile(
-    r"/etc/(?:rc\.local|rc\.d/.*|init\.d/.*|profile\.d/.*\.sh|profile|bash\.bashrc|cron\.(?:hourly|daily|weekly)/.*|network/if-up\.d/.*|local\.d/.*)"
-    r"|/var/lib/cloud/scripts/.*|/(?:root|home/[^/]+)/\.(?:bashrc|profile|bash_profile)"
-)
-_CRON = re.compile(r"/etc/(?:crontab|cron\.d/[^/]+)|/var/spool/cron/.*")
-_UPSTART = re.compile(r"/etc/init/[^/]+\.(?:conf|override)")
-_DEFAULT_CONFIGURATION = re.compile(
-    r".*/\.config/docker/daemon\.json|/var/snap/docker/[^/]+/config/daemon\.json|(?i:[a-z]:/programdata/docker/config/daemon\.json)|.*\$.*/daemon\.json"
-)
-_COMPOSE = re.compile(r"compose[^/]*\.ya?ml$")
-# Options of docker itself and of docker-compose that take a value.
-_CLIENT_OPTIONS: Final = names(
-    "-H --host -c --context --config -l --log-level -g --graph -p --project-name -f --file --env-file -G -s -b "
-    "--tlscacert --tlscert --tlskey"
-)
-_FORWARDERS: Final = names("| socat nc ncat netcat ssh autossh systemd-socket-activate")
-_INSTALL: Final = names("install add -S -i -U -Sy -Syu localinstall reinstall start restart")
-_MANAGERS: Final = names("systemctl service rc-service invoke-rc.d initctl rc-update update-rc.d chkconfig")
-_STARTS: Final = names("start restart --now reload reload-or-restart try-restart isolate daemon-reexec")
-_BRINGS_UP: Final = names(
-    "start restart enable unmask --now reload reload-or-restart try-restart edit on add"
-)
 
 
 class Following:
@@ -63,329 +30,255 @@ class Following:
 
     def __init__(self) -> None:
         self.machine = Machine(stock=services.STOCK)
-        self.findings: dict[tuple[str, str, str], tuple[str, Listener]] = {}
-        self.judged = -1
-        self.judging_units = False
-
-    # --- Following ---
+        self.findings = Findings()
+        self.worlds = [World(self.machine)]
+        self.judged: dict[object, list[tuple[str, Listener]]] = {}
+        """What the units on a machine with these files start."""
+        self.judging = False
+        self.docker = {"docker.service"}
+        """Units that were seen to start dockerd."""
+        self.streams: list[str] = []
+        """Where the sockets of the unit listen whose programs are followed."""
 
     def follow(self, reading: Reading) -> None:
         for step in reading.in_order():
-            if isinstance(step, WriteFile):
-                self.machine.write(self.machine.path(step.path), step.content, step.where, append=step.append)
-            elif isinstance(step, InstallPackages):
-                self.installed(step.names)
-            elif step.language == "windows":
-                self.windows(step)
-            else:
-                self.script(step)
-        self.units()
-        self.files()
+            self.step(step)
+        self.settle()
+
+    def settle(self) -> None:
+        """Judges what stands on the machine in the end."""
+        for world in self.worlds:
+            self.restarted(world)
+        for world in list(self.worlds):
+            self.files(world)
 
     def give_up(self) -> None:
         """Judges what stands on the machine where the steps were too many to follow to their end."""
         self.machine.steps = self.machine.size = 0
-        try:
-            self.units()
-            self.files()
-        except Budget:
-            pass  # it was said already
+        self.judging = False
+        with suppress(Budget):  # it was said already
+            self.settle()
 
-    def script(self, step: RunScript) -> None:
-        first = step.text.lstrip("\ufeff \t\r\n").partition("\n")[0]
-        shell = Shell(self.machine, step.where, self.start)
+    def step(self, step: Step) -> None:
+        match step:
+            case WriteFile():
+                for world in self.worlds:
+                    world.write(world.path(step.path), step.content, step.where, append=step.append)
+            case InstallPackages():
+                if docker.installs(list(step.names)):
+                    self.machine.runs_docker = True
+                    for world in self.worlds:
+                        self.restarted(world)
+            case RunScript(language="windows"):
+                for world in self.worlds:
+                    self.windows(world, step)
+            case RunScript():
+                self.worlds = self.script(self.worlds, step.text, step.where, [])
+
+    def script(
+        self, worlds: Sequence[World], text: str, where: Where, arguments: list[str] | None
+    ) -> list[World]:
+        """What becomes of worlds where a script runs, in whichever language its first line says."""
+        first = text.lstrip("\ufeff \t\r\n").partition("\n")[0]
+        shell = Shell(self.machine, where, Registry(), self)
         if first.startswith("#!") and re.search(r"python|perl|ruby|node|php|lua|tclsh|awk", first):
-            language = base(first[2:].split()[-1] if first[2:].split() else "")
-            interpreter = "python" if "python" in first else language
-            shell.command([interpreter, "-c" if interpreter == "python" else "-e", step.text], None)
-            return
-        shell.run(step.text)
-        shell.finish(step.text)
+            words = first[2:].split()
+            interpreter = ["python", "-c"] if "python" in first else [base(words[-1]) if words else "", "-e"]
+            return [
+                after
+                for world in worlds
+                for after in shell.follow_command(world, [*interpreter, text], Process())
+            ]
+        return shell.follow(worlds, text, arguments)
 
-    def windows(self, step: RunScript) -> None:
-        self.machine.runs_docker = self.machine.runs_docker or windows.runs_docker(step.text)
-        configurations: list[tuple[dict[str, Any] | None, int]] = list(windows.configurations(step.text))
-        daemons = list(windows.daemons(step.text))
+    def windows(self, world: World, step: RunScript) -> None:
+        runs, daemons, configurations = windows.read(step.text)
+        self.machine.runs_docker = self.machine.runs_docker or runs
         for daemon in daemons:
-            for configuration, _ in configurations or [(None, 0)]:
-                self.daemon(["dockerd", *daemon.flags], step.where(daemon.line), given=configuration)
+            for configuration in [options for options, _ in configurations] or [None]:
+                words = ["dockerd", *daemon.flags]
+                dockerd.judge(world, self.findings, words, step.where(daemon.line), given=configuration)
         for configuration, line in configurations:
             self.machine.runs_docker = True
-            if not daemons and configuration is not None:
-                self.daemon(["dockerd"], step.where(line), given=configuration)
+            if not daemons:
+                dockerd.judge(world, self.findings, ["dockerd"], step.where(line), given=configuration)
         if re.search(r"(?:iex|invoke-expression)\b", step.text, re.I) and re.search(r"https?://", step.text):
-            self.machine.say(f"{step.where(1)}: a script that is not in the user-data may be run")
+            self.machine.note_unread(
+                f"{step.where(1)}: a script that is not in the user-data may be run", elsewhere=True
+            )
 
     # --- What is started ---
 
-    def start(self, argv: Sequence[str], where: str) -> None:
-        """Looks at a program that is started."""
-        name = base(argv[0])
-        if name in _DAEMONS:
-            self.machine.runs_docker = True
-            self.daemon(argv, where)
-        elif name in ("docker", "docker-compose", "nerdctl", "podman"):
-            self.docker(argv, where)
-        elif name == "docker-installer":
-            self.installed(["docker-ce"])
-        elif name in _INSTALLERS:
-            if _INSTALL & set(argv):
-                self.installed([base(word) for word in argv[1:]])
-        elif name in _MANAGERS:
-            if any(re.fullmatch(r"docker(?:\.\w+)?", word) for word in argv[1:]) and _BRINGS_UP & set(argv):
-                self.machine.runs_docker = True
-            if _STARTS & set(argv):
-                self.units()
-        elif name in ("reboot", "shutdown", "init", "telinit"):
-            self.units()
-        elif name in _FORWARDERS:
-            for listener in forwarders.program(name, argv):
-                self.found(where, listener)
-        else:
-            self.unknown(argv, where)
+    def daemon(self, world: World, argv: Sequence[str], where: str) -> None:
+        dockerd.judge(world, self.findings, argv, where, streams=self.streams)
 
-    def unknown(self, argv: Sequence[str], where: str) -> None:
-        # Some program that starts dockerd, or dockerd under another name.
-        for at, word in enumerate(argv[1:], 1):
-            if base(word) in _DAEMONS and any(re.match(r"-H|--host", each) for each in argv[at:]):
-                self.daemon(argv[at:], where)
-                return
-        line = " ".join(argv)
-        if re.search(r"(?:^|\s)(?:-H|--host)[ =]?(?:tcp://)?(?:0\.0\.0\.0|\[::\])(?::\d+)?(?:\s|$)", line):
-            self.daemon(["dockerd", *argv[1:]], where)
+    def found(self, world: World, where: str, listener: Listener) -> None:
+        self.findings.add(world, where, listener)
 
-    def installed(self, names: Sequence[str]) -> None:
-        """Docker's packages start it (Debian), with the configuration that is there."""
-        if any(_PACKAGES.fullmatch(name) for name in names):
-            self.machine.runs_docker = True
-            self.units()
-
-    def docker(self, argv: Sequence[str], where: str) -> None:
-        rest = list(argv[1:])
-        remote = False
-        flags: list[str] = []
-        daemon = False
-        while rest and rest[0].startswith("-"):
-            word = rest.pop(0)
-            flags.append(word)
-            name, separator, value = word.partition("=")
-            if word in ("-d", "--daemon", "-d=true", "--daemon=true"):
-                daemon = True
-                flags.pop()
-                continue
-            if not separator and name in _CLIENT_OPTIONS and rest:
-                value = rest.pop(0)
-                flags.append(value)
-            if name in ("-H", "--host") or word.startswith("-H"):
-                address = value or word[2:]
-                remote = remote or not address.startswith(("unix:", "fd:", "npipe:"))
-            elif name in ("-c", "--context"):
-                remote = remote or value not in ("default", "rootless")
-        verb = rest[0] if rest else ""
-        if daemon or verb == "daemon":
-            self.machine.runs_docker = True
-            self.daemon(["dockerd", *flags, *(rest[1:] if verb == "daemon" else rest)], where)
-            return
-        if verb in ("", "version", "--version", "context", "login", "logout", "help", "config", "completion"):
-            return
-        if not remote and base(argv[0]).startswith("docker"):
-            self.machine.runs_docker = True
-        if verb == "container" and rest[1:]:
-            rest = rest[1:]
-            verb = rest[0]
-        compose = "compose" in (verb, base(argv[0]).removeprefix("docker-"))
-        composes = compose and {"up", "start", "run"} & set(rest)
-        if composes and not remote and not any(_COMPOSE.search(path) for path in self.machine.files):
-            self.machine.say(f"{where}: the Compose file is not in the user-data")
-        if verb in ("run", "create"):
-            for listener in forwarders.container_listeners(forwarders.docker_run(rest[1:])):
-                self.found(where, listener)
-        elif verb == "service" and rest[1:2] == ["create"]:
-            for listener in forwarders.container_listeners(forwarders.docker_run(rest[2:])):
-                self.found(where, listener)
-
-    # --- dockerd ---
-
-    def daemon(
-        self,
-        argv: Sequence[str],
-        where: str,
-        *,
-        streams: Sequence[str] = (),
-        sources: Sequence[Content] = (),
-        given: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Judges a dockerd that is started with these words, with each configuration file that it may find."""
-        self.machine.step(len(argv))
-        path = config_file(argv)
-        contents = self.machine.read(self.machine.path(path))
-        if not contents and base(argv[0]) == "dockerd-rootless.sh":
-            contents = [
-                each
-                for file, texts in self.machine.files.items()
-                if file.endswith("/.config/docker/daemon.json")
-                for each in texts
-            ]
-        for content in contents or [None]:
-            options = given if given is not None or content is None else self.options(content, path)
-            exposed = exposure(argv, options, socket_streams=streams)
-            if any("only prints and exits" in refusal for refusal in exposed.refusals):
-                continue
-            for listener in exposed.listeners:
-                if listener.access is not Access.LOCAL:
-                    self.found(
-                        _origin(listener, where, [*sources, *([content] if content else [])]), listener
-                    )
-            for sentence in exposed.unread:
-                self.machine.say(f"{where}: {sentence}")
-
-    def options(self, content: Content, path: str) -> Mapping[str, Any] | None:
-        text = content.text.lstrip("\ufeff")
-        if text.strip() == UNKNOWN or text == FETCHED_INSTALLER:
-            self.machine.say(f"{content.where}: what {path[:200]} then holds is not in the user-data")
-            return None
-        if not text.strip():
-            return {}
-        try:
-            found: Any = json.loads(text)
-        except (ValueError, RecursionError):
-            # dockerd refuses to start with it. Until somebody mends it: what would be open then?
-            if re.search(r"hosts|tcp://|tls", text):
-                self.machine.say(f"{content.where}: {path[:200]} is not JSON and was read in part")
-            return edits.overlaid("", text)
-        return cast(Mapping[str, Any], found) if isinstance(found, Mapping) else {}
-
-    def found(self, where: str, listener: Listener) -> None:
-        key = (str(listener), listener.access.value, listener.binding.value)
-        if key not in self.findings and len(self.findings) < 200:
-            self.findings[key] = (where, listener)
-
-    # --- Units ---
-
-    def units(self) -> None:
+    def restarted(self, world: World) -> None:
         """Judges what the units on the machine would start now."""
-        if self.judging_units or self.judged == self.machine.changes:
+        if self.judging:
+            return
+        key = frozenset(world.files.items())
+        known = self.judged.get(key)
+        if known is not None:
+            for where, listener in known:
+                self.findings.add(world, where, listener)
             return
         self.machine.step(100)
-        self.judging_units = True
+        before = len(self.findings.log)
+        self.judging = True
         try:
-            for each in list(services.started(self.machine)):
-                self.exec(each)
+            for each in list(services.started(world)):
+                self.unit(world, each)
         finally:
-            self.judging_units = False
-            self.judged = self.machine.changes
+            self.judging = False
+        self.judged[key] = self.findings.log[before:]
 
-    def exec(self, started: services.Started) -> None:
-        argv, where, environment, streams, sources = started
+    def unit(self, world: World, started: services.Started) -> None:
+        """Looks at a program that a unit starts."""
+        argv, where, environment, streams, sources, unit = started
         name = base(argv[0])
         sockets = [Content(setting.value, setting.where) for setting in streams if setting.where]
-        if name in _DAEMONS:
-            if where:
-                self.machine.runs_docker = True
-            self.daemon(
-                argv, where, streams=[setting.value for setting in streams], sources=[*sources, *sockets]
-            )
+        values = [setting.value for setting in streams]
+        words = argv if name in dockerd.DAEMONS else dockerd.daemon_words(argv)
+        if words is not None:
+            self.docker.add(unit)
+            self.machine.runs_docker = self.machine.runs_docker or bool(where)
+            dockerd.judge(world, self.findings, words, where, streams=values, sources=[*sources, *sockets])
             return
         opens = name == "systemd-socket-proxyd" or (
             name in ("socat", "nc", "ncat", "netcat") and "LISTEN" not in " ".join(argv).upper()
         )
-        if opens and forwarders.concerns_socket(" ".join(argv)):
+        if opens and concerns_socket(" ".join(argv)):
             reason = f"{name} passes whoever connects on to Docker's socket, so whoever connects is root"
-            for stream in (setting.value.strip() for setting in streams):
+            for stream in (value.strip() for value in values):
                 if not stream.startswith(("/", "@", "%")):
                     listener = TcpAddress.of_stream(stream).listener(Access.UNAUTHENTICATED, reason)
-                    self.found(_origin(listener, where, sockets), listener)
+                    self.found(world, origin(listener, where, sockets), listener)
             return
         if where:  # what comes with a package starts nothing else
-            shell = Shell(
-                self.machine,
-                lambda _: where,
-                self.start,
-                {key: [value] for key, value in environment.items()},
-                maybe=True,
-            )
-            shell.command(list(argv), None)
+            shell = Shell(self.machine, lambda _: where, Registry(), self)
+            process = Process(variables=dict(environment))
+            outer, self.streams = self.streams, values
+            worlds = shell.follow_command(world.copy(), argv, process)
+            self.streams = outer
+            for after in worlds:
+                self.docker_units(after)
+
+    def docker_units(self, world: World) -> None:
+        """Judges Docker's own units after another one did its work."""
+        key = ("docker", frozenset(world.files.items()))
+        if key not in self.judged:
+            before = len(self.findings.log)
+            for each in services.started(world, self.docker):
+                if dockerd.daemon_words(each.argv) or base(each.argv[0]) in dockerd.DAEMONS:
+                    self.unit(world, each)
+            self.judged[key] = self.findings.log[before:]
 
     # --- Files that something reads or runs later ---
 
-    def files(self) -> None:
-        for path in list(self.machine.files):
-            if DOCUMENTATION.search(path):
-                continue
-            for content in list(self.machine.read(path)):
-                self.file(path, content)
-        self.units()
+    def files(self, world: World) -> None:
+        worlds = [world]
+        self.rancheros(world)
+        for path, content in list(world.files.items()):
+            if not DOCUMENTATION.search(path):
+                worlds = [after for each in worlds for after in self.file(each, path, content)]
+                worlds = merged(worlds) if len(worlds) > 1 else worlds
+        for each in worlds:
+            self.restarted(each)
 
-    def file(self, path: str, content: Content) -> None:
+    def file(self, world: World, path: str, content: Content) -> list[World]:
+        """Looks at a file that stands on the machine in the end."""
         text, where = content
         name = base(path)
         if own.is_agent(text):
-            self.own_host(where)
-            return
-        if _CONFIGURED.search(path):
+            self.own_host(world)
+            return [world]
+        overridden = world.read(later.job(path)) if path.endswith(".override") else None
+        if later.CONFIGURED.search(path):
             self.machine.runs_docker = True
-        if _DEFAULT_CONFIGURATION.fullmatch(path):
+        if later.DAEMON_JSON.fullmatch(path):
             self.machine.runs_docker = True
-            self.daemon(["dockerd"], where, given=self.options(content, path) or {}, sources=[content])
-        elif _COMPOSE.search(path) or (
+            options = dockerd.options(world, content, path) or {}
+            dockerd.judge(world, self.findings, ["dockerd"], where, sources=[content], given=options)
+        elif docker.COMPOSE.search(path) or (
             name.endswith((".yml", ".yaml")) and re.search(r"^services:", text, re.M)
         ):
-            self.compose(content)
+            self.compose(world, content)
+        elif name.endswith(".nix"):
+            return self.nixos(world, content)
         elif name.endswith(".toml") and "containerd" in path:
-            for listener in forwarders.containerd(text):
-                self.found(where, listener)
-        elif _CRON.fullmatch(path):
-            lines = re.sub(
-                r"(?m)^\s*(?:@\w+|(?:\S+\s+){4}\S+)\s+(?:(?:root|ubuntu|ec2-user|admin)\s+)?", "", text
-            )
-            self.later(lines, where)
-        elif _UPSTART.fullmatch(path):
-            self.later(re.sub(r"(?m)^\s*(?:(?:pre|post)-\w+ )?(?:end )?script\s*$", "", text), where)
-        elif _RUN_BY_THEMSELVES.fullmatch(path) or text.lstrip().startswith("#!"):
-            self.program(text, where)
-        elif name.startswith("supervisord") or "/supervisor/" in path:
-            for command in re.findall(r"(?m)^\s*command\s*=\s*(.{0,2000})$", text):
-                self.later(command, where)
+            for listener in servers.containerd(text):
+                self.found(world, where, listener)
+        elif scripts := list(later.scripts(path, text, overridden.text if overridden else "")):
+            return self.run_later(world, path, scripts, where)
         else:
-            for listener in forwarders.web_server(text):
-                self.found(where, listener)
+            for listener in servers.web_server(text):
+                self.found(world, where, listener)
+        return [world]
 
-    def own_host(self, where: str) -> None:
+    def run_later(self, world: World, path: str, scripts: Sequence[later.Script], where: str) -> list[World]:
+        worlds = [world]
+        if path in self.machine.followed:
+            return worlds  # where something runs it, it was followed
+        for script in scripts:
+            worlds = self.script(worlds, script.text, lambda line: f"{where}, line {line}", None)
+        return worlds
+
+    def own_host(self, world: World) -> None:
         self.machine.runs_docker = True
-        for settings in self.machine.read(own.SETTINGS):
-            path = own.document_path(settings.text)
-            for document in self.machine.read(self.machine.path(path)) if path else []:
-                self.daemon(own.command_line(document.text), document.where, given={})
+        settings = world.read(own.SETTINGS)
+        path = own.document_path(settings.text) if settings else None
+        document = world.read(world.path(path)) if path else None
+        if document is not None:
+            words = own.command_line(document.text)
+            dockerd.judge(world, self.findings, words, document.where, given={})
 
-    def program(self, text: str, where: str) -> None:
-        self.script(RunScript(text, lambda line: f"{where}, line {line}"))
+    def rancheros(self, world: World) -> None:
+        """Judges the daemons and services that RancherOS's configuration describes, all its files together."""
+        contents = [each for path, each in world.files.items() if path.startswith(rancheros.DIRECTORY)]
+        trees = [yamltree.mapping(yamltree.load(content.text)).get("rancher") for content in contents]
+        rancher = rancheros.merged(
+            [cast(Mapping[str, Any], tree) for tree in trees if isinstance(tree, Mapping)]
+        )
+        if not rancher:
+            return
+        self.machine.runs_docker = True
+        for argv in rancheros.daemons(rancher):
+            dockerd.judge(world, self.findings, argv, contents[-1].where, sources=contents, given={})
+        for container in rancheros.services(rancher):
+            for listener in containers.container_listeners(container):
+                self.found(world, contents[-1].where, listener)
 
-    def later(self, text: str, where: str) -> None:
-        shell = Shell(self.machine, lambda line: f"{where}, line {line}", self.start, maybe=True)
-        shell.run(text)
+    def nixos(self, world: World, content: Content) -> list[World]:
+        """Judges what a NixOS configuration describes."""
+        found, where = nixos.read(content.text), content.where
+        self.machine.runs_docker = self.machine.runs_docker or found.runs_docker
+        if found.argv:
+            dockerd.judge(
+                world, self.findings, found.argv, where, streams=found.streams, given=found.settings
+            )
+        listeners = list(found.listeners)
+        for container in found.containers:
+            listeners += containers.container_listeners(container)
+        for listener in listeners:
+            self.found(world, where, listener)
+        if found.computed:
+            self.machine.note_unread(f"{where}: what is computed in it about Docker is not evaluated")
+        worlds = [world]
+        for script in found.scripts:
+            worlds = self.script(worlds, script, lambda _: where, None)
+        return worlds
 
-    def compose(self, content: Content) -> None:
-        if content.text == UNKNOWN:
-            self.machine.say(f"{content.where}: the Compose file is not in the user-data")
+    def compose(self, world: World, content: Content) -> None:
+        if is_unknown(content.text):
+            self.machine.note_unread(
+                f"{content.where}: the Compose file is not in the user-data", elsewhere=True
+            )
         tree = yamltree.load(content.text)
         if tree.problem:
-            self.machine.say(f"{content.where}: {tree.problem}")
-        for container in forwarders.compose(tree.value, {}):
-            for listener in forwarders.container_listeners(container):
-                self.found(content.where, listener)
-
-
-def _origin(listener: Listener, where: str, sources: Sequence[Content]) -> str:
-    """Which of the sources names the listener: the last one that does."""
-    marks = (
-        [f"{listener.address}:{listener.port}", listener.address]
-        if listener.kind == "tcp"
-        else [listener.address]
-    )
-    if listener.kind == "tcp" and listener.port is not None:
-        marks.append(str(listener.port))
-    for mark in marks:
-        for content in reversed(sources):
-            if mark in content.text and content.where:
-                return content.where
-    return where or next((content.where for content in reversed(sources) if content.where), "")
+            self.machine.note_unread(f"{content.where}: {tree.problem}")
+        for container in containers.compose(tree.value, {}):
+            for listener in containers.container_listeners(container):
+                self.found(world, content.where, listener)

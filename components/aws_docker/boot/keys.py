@@ -8,6 +8,7 @@ import hashlib
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from .formats.encodings import Undecodable, as_text, compression, decompress, unbase64
@@ -107,19 +108,39 @@ def _fingerprint(body: str) -> str:
     return hashlib.sha256(body[:64].encode(errors="replace")).hexdigest()
 
 
-_RUN = re.compile(r"[A-Za-z0-9+/=]{12,}")
+_FRAGMENT: Final = 6
+"""Letters and digits from which on a piece of a key is not shown."""
 _PEM = re.compile(r"-----BEGIN .*", re.S)
+_AROUND: Final = "+/="
 
 
 def hide(text: str, material: str) -> str:
-    """A text that may be shown: without PEM, and without anything that occurs in the material of a key."""
+    """A text that may be shown: without PEM, and without any piece of a key, whatever cut it out.
+
+    Letters and digits alone are compared, in small letters: a piece is one whatever stands between or is left of it.
+    """
     if "-----BEGIN" in text:
         text = _PEM.sub(_HIDDEN, text)
     text = text if len(text) <= 300 else text[:300] + "…"
     if not material:
         return text
-    return _RUN.sub(lambda run: _HIDDEN if _occurs(run[0], material) else run[0], text)
+    pieces = _pieces(material)
+    places = [at for at, char in enumerate(text) if char.isascii() and char.isalnum()]
+    bare = "".join(text[at] for at in places).lower()
+    hidden: set[int] = set()
+    for at in range(len(bare) - _FRAGMENT + 1):
+        if bare[at : at + _FRAGMENT] in pieces:
+            hidden.update(range(places[at], places[at + _FRAGMENT - 1] + 1))
+    shown: list[str] = []
+    for at, char in enumerate(text):
+        if at not in hidden and not (char in _AROUND and (at - 1 in hidden or at + 1 in hidden)):
+            shown.append(char)
+        elif not shown or shown[-1] != _HIDDEN:
+            shown.append(_HIDDEN)
+    return "".join(shown)
 
 
-def _occurs(run: str, material: str) -> bool:
-    return any(run[at : at + 12] in material for at in range(len(run) - 11))
+@lru_cache(maxsize=4)
+def _pieces(material: str) -> frozenset[str]:
+    bare = re.sub(r"[^a-z0-9]", "", material.lower())
+    return frozenset(bare[at : at + _FRAGMENT] for at in range(len(bare) - _FRAGMENT + 1))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import NotChecked, checking
-from .options import Json, Profile, Sarif
-from .reporting import finish, progress
+from .options import Accepted, Html, Json, Profile, Sarif
+from .reporting import finish, progress, read
 
 if TYPE_CHECKING:
     from aws_docker.audit import aws
@@ -21,6 +21,10 @@ def audit(
     all_regions: Annotated[
         bool, typer.Option("--all-regions", help="Every region that the account has enabled.")
     ] = False,
+    skip_region: Annotated[
+        list[str] | None,
+        typer.Option("--skip-region", help="Regions to leave out, as they are closed: named in the report."),
+    ] = None,
     profile: Profile = None,
     trusted: Annotated[
         list[str] | None,
@@ -35,8 +39,10 @@ def audit(
     external_id: Annotated[
         str | None, typer.Option("--external-id", help="What the roles' trust policies ask for, if anything.")
     ] = None,
+    accepted: Accepted = None,
     as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Say who can reach Docker's ports on EC2 instances, and by which rule, ACL and route.
 
@@ -49,6 +55,7 @@ def audit(
     with checking():
         from aws_docker.audit import auditing, aws
 
+        acceptances = read(accepted)
         if region and all_regions:
             raise NotChecked("--region and --all-regions exclude each other; leave one out")
         networks = auditing.read_trusted(trusted or ())
@@ -60,10 +67,11 @@ def audit(
                 regions=region,
                 accounts=accounts,
                 all_regions=all_regions,
+                skip_regions=skip_region or (),
                 refused=refused,
                 progress=lambda doing, done, total: advance(done, total, doing),
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _accounts(

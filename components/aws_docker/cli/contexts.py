@@ -70,6 +70,11 @@ def remove_context(name: str) -> None:
         docker("context", "rm", "--", name)
 
 
+def is_context(name: str) -> bool:
+    """Whether there is a context of that name, whoever made it."""
+    return _run("context", "inspect", "--", name).returncode == 0
+
+
 def endpoint_of(name: str) -> str | None:
     """The endpoint of a context that this command made, None where there is no such context; raises CommandError."""
     asked = _run("context", "inspect", "--", name)
@@ -77,9 +82,9 @@ def endpoint_of(name: str) -> str | None:
         return None  # whatever else may be wrong with it, creating it will say
     context: Any = json.loads(asked.stdout)[0]
     if not str(context["Metadata"].get("Description", "")).startswith(_OURS):
+        remove = "" if name == "default" else f", or remove it: docker context rm {name}"
         raise CommandError(
-            f"the context {name!r} is not one that aws-docker made",
-            f"choose another name, or remove it: docker context rm {name}",
+            f"the context {name!r} is not one that aws-docker made", f"choose another name{remove}"
         )
     return str(context["Endpoints"]["docker"].get("Host", ""))
 

@@ -5,7 +5,6 @@ checkup.py's to say.
 """
 
 import ipaddress
-import json
 import os
 import shutil
 import socket
@@ -13,9 +12,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -98,42 +96,20 @@ def _show(rows: list[Row]) -> None:
 
 # --- AWS -----------------------------------------------------------------------------------------------------------
 
-
-def _client(profile: str | None, service: str, region: str | None = None) -> Any:
-    from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
-
-    from aws_docker.audit import aws
-
-    session = aws.open_session(profile, region)
-    # Once: someone sits and waits.
-    config = Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 2})
-    return session.client(service, region_name=session.region_name or "us-east-1", config=config)
+_LOG_IN = "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID"
 
 
 def _aws(profile: str | None) -> Iterator[Row]:
-    """Credentials, region and clock, from one call that every identity may make."""
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+    from aws_docker.audit.caller import caller
 
-    from aws_docker.audit import aws
-
-    region = aws.open_session(profile).region_name
-    answer: Mapping[str, Any] = {}
-    try:
-        answer = _client(profile, "sts").get_caller_identity()
-        yield Row("credentials", State.OK, str(answer["Arn"]))
-    except ClientError as error:
-        answer = cast(Mapping[str, Any], error.response)
-        code = answer["Error"].get("Code", "unknown")
-        yield Row("credentials", State.FINDING, f"AWS refuses them ({code})", _LOG_IN)
-    except BotoCoreError as error:
-        yield Row("credentials", State.FINDING, " ".join(str(error).split()).rstrip("."), _LOG_IN)
+    who = caller(profile)
     now = datetime.now(UTC)
-    yield checkup.region(region)
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    yield checkup.clock(now, parsedate_to_datetime(date) if date else None)
-
-
-_LOG_IN = "log in (`aws sso login`, AWS_PROFILE) or set AWS_ACCESS_KEY_ID"
+    if who.arn is None:
+        yield Row("credentials", State.FINDING, who.problem, _LOG_IN)
+    else:
+        yield Row("credentials", State.OK, who.arn)
+    yield checkup.region(who.region)
+    yield checkup.clock(now, who.date)
 
 
 # --- Programs ------------------------------------------------------------------------------------------------------
@@ -170,6 +146,7 @@ def _addresses(
     stack: str | None, cwd: Path | None, profile: str | None, address: str | None
 ) -> Iterator[Row]:
     """This machine's address beside what each of a stack's hosts trusts; a note where no stack was named."""
+    from aws_docker.audit.caller import addresses_seen, prefix_list_networks
     from aws_docker.audit.intent import Intent, read_intents
 
     try:
@@ -185,7 +162,8 @@ def _addresses(
         if address is not None:
             return address, ""
         if ipaddress.ip_address(intent.address).is_global:
-            return _noted_by_cloudtrail(profile, intent.region)
+            seen, problem = addresses_seen(profile, intent.region)
+            return checkup.public_address(seen), problem
         return source_address(intent.address), f"this machine has no route to {intent.address}"
 
     remote = [intent for intent in intents if intent.remote]
@@ -193,7 +171,7 @@ def _addresses(
         yield Row("address", State.NOTE, "the stack's hosts trust nobody: they are local only")
     for intent in remote:
         trusted = _trusted(
-            intent.name, intent.rules, lambda each, i=intent: _entries(profile, i.region, each)
+            intent.name, intent.rules, lambda each, i=intent: prefix_list_networks(profile, i.region, each)
         )
         yield checkup.address(trusted, *seen_by(intent))
 
@@ -215,42 +193,6 @@ def _trusted(
         elif group := rule.get("ReferencedGroupInfo"):
             unread.append(str(group["GroupId"]))
     return Trusted(host, tuple(dict.fromkeys(cidrs)), tuple(dict.fromkeys(unread)))
-
-
-def _entries(profile: str | None, region: str, prefix_list: str) -> list[str] | None:
-    """A prefix list's networks; none where AWS does not tell."""
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    try:
-        pages = _client(profile, "ec2", region).get_paginator("get_managed_prefix_list_entries")
-        found = pages.paginate(PrefixListId=prefix_list)
-        return [str(entry["Cidr"]) for page in found for entry in page["Entries"]]
-    except (BotoCoreError, ClientError):
-        return None
-
-
-def _noted_by_cloudtrail(profile: str | None, region: str) -> tuple[str | None, str]:
-    """The public address that AWS last saw these credentials at, or why it is not known."""
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    from aws_docker.audit import aws
-
-    try:
-        credentials = aws.open_session(profile).get_credentials()
-        if credentials is None:
-            return None, "there are no credentials to look CloudTrail's notes up by"
-        wanted = {"AttributeKey": "AccessKeyId", "AttributeValue": credentials.access_key}
-        client = _client(profile, "cloudtrail", region)
-        events = client.lookup_events(LookupAttributes=[wanted], MaxResults=20)["Events"]
-    except ClientError as error:
-        code = cast(Any, error).response["Error"].get("Code", "unknown")
-        return None, f"which address AWS sees is in CloudTrail, which refuses to say ({code})"
-    except BotoCoreError as error:
-        return None, " ".join(str(error).split())
-    seen = [str(json.loads(event["CloudTrailEvent"]).get("sourceIPAddress", "")) for event in events]
-    return checkup.public_address(
-        seen
-    ), "CloudTrail has noted no call of these credentials yet: it is some minutes late"
 
 
 def source_address(address: str) -> str | None:

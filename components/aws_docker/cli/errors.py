@@ -11,6 +11,7 @@ _EXTRAS = {
     "boto3": "audit",
     "botocore": "audit",
     "cryptography": "audit",
+    "jinja2": "audit",
     "rich": "cli",
     "shellingham": "cli",
     "typer": "cli",

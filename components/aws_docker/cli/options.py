@@ -30,8 +30,23 @@ Client = Annotated[
 Profile = Annotated[
     str | None, typer.Option("--profile", help="A profile of the AWS CLI, SSO profiles as well.")
 ]
+Accepted = Annotated[
+    Path | None,
+    typer.Option(
+        "--accepted",
+        metavar="FILE",
+        help="Findings that are accepted for a time, each with a reason and a last day (YAML or JSON).",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Sarif = Annotated[
     Path | None,
     typer.Option("--sarif", help="Write SARIF 2.1.0 to this file as well; - for standard output instead."),
+]
+Html = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        help="Write a page that draws who reaches what, and what stops the others, to this file as well.",
+    ),
 ]

@@ -8,8 +8,8 @@ import typer
 from aws_docker.core.ports import DOCKER_PORTS
 
 from .errors import checking
-from .options import Json, Sarif
-from .reporting import finish, progress
+from .options import Accepted, Json, Sarif
+from .reporting import finish, progress, read
 
 
 def probe(
@@ -38,6 +38,7 @@ def probe(
     yes_really: Annotated[
         bool, typer.Option("--yes-really", help="Probe more than 65,536 addresses, a /16.")
     ] = False,
+    accepted: Accepted = None,
     as_json: Json = False,
     sarif: Sarif = None,
 ) -> None:
@@ -50,8 +51,9 @@ def probe(
     Ends with 0 where no API serves clients without a certificate, 1 with findings, 2 where a port is not known.
     """
     with checking():
+        acceptances = read(accepted)
         from aws_docker.audit.probing import probe as run
-        from aws_docker.audit.wire import ProbeSettings
+        from aws_docker.audit.speaking import ProbeSettings
 
         settings = ProbeSettings(connect_timeout=timeout, rate=rate, concurrency=concurrency)
         authority = ca.read_text(encoding="utf-8") if ca else None
@@ -65,4 +67,4 @@ def probe(
                 really=yes_really,
                 progress=advance,
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, acceptances=acceptances)

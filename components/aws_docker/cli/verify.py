@@ -8,8 +8,8 @@ from typing import Any
 from .connection import Connection, every_connection
 from .errors import NotChecked, checking
 from .keyfiles import write_bundle
-from .options import Directory, Json, Profile, Sarif, Stack
-from .reporting import finish, progress
+from .options import Accepted, Directory, Html, Json, Profile, Sarif, Stack
+from .reporting import finish, progress, read
 from .stack import stack_export, stack_outputs
 
 
@@ -17,8 +17,10 @@ def verify(
     stack: Stack = None,
     cwd: Directory = None,
     profile: Profile = None,
+    accepted: Accepted = None,
     as_json: Json = False,
     sarif: Sarif = None,
+    html: Html = None,
 ) -> None:
     """Compare what a stack intends with what AWS has configured and what the wire says from here.
 
@@ -29,6 +31,7 @@ def verify(
     Ends with 0 where all is as intended, 1 with findings, 2 where something could not be checked.
     """
     with checking():
+        acceptances = read(accepted)
         from aws_docker.audit import aws
         from aws_docker.audit.intent import read_intents
         from aws_docker.audit.verifying import verify as run
@@ -50,7 +53,7 @@ def verify(
                 bundles,
                 progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
             )
-        finish(report, as_json, sarif)
+        finish(report, as_json, sarif, html, acceptances)
 
 
 def _connections(outputs: Mapping[str, Any]) -> dict[str, Connection]:

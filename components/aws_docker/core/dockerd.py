@@ -20,7 +20,10 @@ DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 # dockerd flattens every other map in the file, so what stands inside counts as if it stood outside.
 _KEPT_MAPS: Final = frozenset(name for name, kind in FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
 
-_VARIABLE: Final = re.compile(r"[$`]")  # what a shell or systemd puts in
+UNKNOWN: Final = "\ue000"
+"""Stands in a word for what only the machine knows. A private-use character: no configuration holds one."""
+
+_VARIABLE: Final = re.compile(rf"[$`{UNKNOWN}]")  # what a shell, systemd or the machine puts in
 
 # strconv.ParseBool
 _TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
@@ -92,6 +95,8 @@ class DaemonExposure:
     """What could add listeners or undo TLS and cannot be told from here, a sentence each."""
     notes: tuple[str, ...] = ()
     """What else it opens or accepts that deserves a look, a sentence each."""
+    only_reports: bool = False
+    """Whether it prints something and exits (--version, --help, --validate): then it opens nothing."""
 
     @property
     def starts(self) -> bool:
@@ -150,7 +155,9 @@ def exposure(
         listeners += found
         if problem:
             refusals.append(problem)
-    return DaemonExposure(tuple(listeners), tuple(refusals), tuple(unread), tuple(_notes(flags, file)))
+    return DaemonExposure(
+        tuple(listeners), tuple(refusals), tuple(unread), tuple(_notes(flags, file)), flags.only_reports
+    )
 
 
 def config_file(argv: Sequence[str]) -> str:
@@ -162,6 +169,12 @@ class _Flags(NamedTuple):
     values: Mapping[str, list[str]]
     refusals: list[str]
     unread: list[str]
+    reports: list[str]
+    """The flags that make dockerd print something and exit."""
+
+    @property
+    def only_reports(self) -> bool:
+        return bool(self.reports)
 
     def last(self, name: str) -> str | None:
         return self.values[name][-1] if self.values.get(name) else None
@@ -187,13 +200,14 @@ def _read_flags(argv: Sequence[str]) -> _Flags:
         # A program stands first: dockerd, or what starts it (sudo, env, exec). A later "dockerd" is some flag's value.
         named = (at for at, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS)
         words = words[next(named, -1) + 1 :]
-    flags = _Flags({}, [], [])
+    flags = _Flags({}, [], [], [])
     values = cast(dict[str, list[str]], flags.values)
     rest = list(reversed(words))
 
     def take(name: str, given: str | None) -> None:
         kind = _flag_kind(name)
         if name in ONLY_REPORT:
+            flags.reports.append(name)
             flags.refusals.append(f"--{name} only prints and exits")
             return
         if kind is None:

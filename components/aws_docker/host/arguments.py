@@ -1,5 +1,5 @@
-"""What a caller may ask of a DockerHost: the contract that type checkers and the schema read. What is refused, and
-what holds where nothing is said, is decided in plan.py.
+"""What a caller may ask of a DockerHost or a DockerFleet: the contract that type checkers and the schema read. What is
+refused, and what holds where nothing is said, is decided in plan.py.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,11 @@ import pulumi
 from .keys import KeyAlgorithm, KeyDelivery
 from .systems import OperatingSystem
 
-__all__ = ["DockerHostArgs", "KeyDelivery", "OperatingSystem"]
+__all__ = ["DockerFleetArgs", "DockerHostArgs", "KeyDelivery", "OperatingSystem"]
 
 
-class DockerHostArgs(TypedDict):
-    """The arguments of a DockerHost. All are optional: without a trusted source the host is local only."""
+class _CommonArgs(TypedDict):
+    """What hosts that serve the same clients have in common."""
 
     trusted_cidrs: NotRequired[pulumi.Input[Sequence[pulumi.Input[str]]]]
     """IPv4 and IPv6 networks (CIDR) that may reach the Docker API on TCP 2376. Together at most 65,536 public IPv4
@@ -41,18 +41,12 @@ class DockerHostArgs(TypedDict):
     vpc_id: NotRequired[pulumi.Input[str]]
     """The VPC. Default: the subnet's, or else the account's default VPC."""
 
-    subnet_id: NotRequired[pulumi.Input[str]]
-    """The subnet. Default: one of the VPC's, chosen when the host is first made and kept."""
-
     os: NotRequired[OperatingSystem]
     """The operating system. Default: Amazon Linux 2023."""
 
     ami_id: NotRequired[pulumi.Input[str]]
     """An explicit image of that operating system. Default: the newest when the host is first made; kept from then
     on, so that a newer image never replaces the host."""
-
-    instance_type: NotRequired[pulumi.Input[str]]
-    """EC2 instance type; decides between x86_64 and arm64. Default: `t3.medium`."""
 
     root_volume_size: NotRequired[int]
     """GiB of the root volume (gp3, encrypted). Default: 20."""
@@ -76,6 +70,10 @@ class DockerHostArgs(TypedDict):
     certificate_generation: NotRequired[int]
     """Raise it to renew the keys and certificates of the server and of all clients. Default: 1."""
 
+    renew_before_days: NotRequired[int]
+    """Days before its end from which on `pulumi up` renews a certificate, keeping its key; 0: never by itself.
+    Default: `30`, or less where certificates are valid for less than twice that."""
+
     key_delivery: NotRequired[KeyDelivery]
     """How the server's key reaches the host. Default: Parameter Store, read with the instance's role. `user-data` is
     for accounts that allow no instance role: whoever can read the instance's user-data can then read the key."""
@@ -92,3 +90,25 @@ class DockerHostArgs(TypedDict):
 
     tags: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Tags for every resource that can have them, volumes included."""
+
+
+class DockerHostArgs(_CommonArgs):
+    """The arguments of a DockerHost. All are optional: without a trusted source the host is local only."""
+
+    subnet_id: NotRequired[pulumi.Input[str]]
+    """The subnet. Default: one of the VPC's, chosen when the host is first made and kept."""
+
+    instance_type: NotRequired[pulumi.Input[str]]
+    """EC2 instance type; decides between x86_64 and arm64. Default: `t3.medium`."""
+
+
+class DockerFleetArgs(_CommonArgs):
+    """The arguments of a DockerFleet: which hosts there are, and all of a DockerHost's that are not about one host."""
+
+    instance_types: Mapping[str, str]
+    """The hosts, by name, and each one's EC2 instance type, e.g. `{"amd64": "m7i.large", "arm64": "m7g.large"}`. To add
+    a name, or to take one away, touches no other host."""
+
+    subnet_ids: NotRequired[Sequence[pulumi.Input[str]]]
+    """The subnets that hosts are spread over, in turn by name. A host keeps the one that it was made in.
+    Default: the VPC's."""

@@ -97,17 +97,21 @@ def materials(identity: Identity | None, servers: Sequence[Leaf]) -> Materials:
         ca=pulumi.Output.from_input(identity.servers.certificate_pem if identity else None),
         first_certificate=pulumi.Output.from_input(first.certificate_pem if first else None),
         first_key=pulumi.Output.secret(first.key_pem) if first else pulumi.Output.from_input(None),
-        certificates=_by_name({name: leaf.certificate_pem for name, leaf in clients.items()}),
-        keys=pulumi.Output.secret(_by_name({name: leaf.key_pem for name, leaf in clients.items()})),
+        certificates=by_name({name: leaf.certificate_pem for name, leaf in clients.items()}),
+        keys=pulumi.Output.secret(by_name({name: leaf.key_pem for name, leaf in clients.items()})),
         expire_at=once_known(
             access.first_expiry, dates=[leaf.expires_at for leaf in (*servers, *clients.values())]
         ),
     )
 
 
-def _by_name(values: Mapping[str, pulumi.Output[str]]) -> pulumi.Output[Mapping[str, str]]:
+def by_name(
+    values: Mapping[str, pulumi.Output[str] | pulumi.Output[str | None]],
+) -> pulumi.Output[Mapping[str, str]]:
+    """A map that is put out; of what there is not, there is no entry."""
     # Of nothing, Output.all makes a list.
-    return pulumi.Output.all(**values) if values else pulumi.Output.from_input(dict[str, str]())
+    known = pulumi.Output.all(**values) if values else pulumi.Output.from_input(dict[str, str]())
+    return known.apply(lambda found: {name: value for name, value in found.items() if value is not None})
 
 
 def _common_name(children: Children, role: str) -> str:
@@ -165,6 +169,8 @@ def _leaf(
         ca_cert_pem=authority.certificate_pem,
         allowed_uses=uses,
         validity_period_hours=plan.validity_days * 24,
+        # From then on the provider plans to replace it, at any run (terraform-provider-tls, common_cert.go).
+        early_renewal_hours=plan.renew_before_days * 24 or None,
         opts=children.options(),
     )
     return Leaf(

@@ -71,16 +71,14 @@ class DockerHost(pulumi.ComponentResource):
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
         security_group.ingress_rules(children, group, common.sources, trusted)
         identity = certificates.identity(children, common.certificates) if common.sources.remote else None
-        around = Surroundings(trusted, vpc_networks, group, identity, egress)
+        images = lookups.Images(children, common)
+        around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
         made = machine(children, host, around, subnet)
 
         materials = certificates.materials(identity, [made.server] if made.server else [])
-        endpoint = made.endpoint
-        if common.wait_until_ready:
-            endpoint, materials = waiting.until_ready(
-                self, endpoint, materials, trusted, made.instance_id, made.document
-            )
-        self.endpoint = endpoint
+        answers = [waiting.answered(self, made, materials, trusted)] if common.wait_until_ready else []
+        materials = waiting.held_materials(answers, materials)
+        self.endpoint = waiting.held(answers, made.endpoint)
         self.ca_material = materials.ca
         self.cert_material = materials.first_certificate
         self.key_material = materials.first_key

@@ -17,3 +17,10 @@ def check_vpc(*, subnet: str, lies_in: str, vpc: str) -> None:
     if lies_in != vpc:
         hint = f"it lies in {lies_in}: name a subnet of {vpc}, or leave vpc_id out"
         raise InvalidInput("subnet_id", subnet, hint)
+
+
+def spread_subnet(*, subnets: Sequence[str], vpc: str, position: int) -> str:
+    """The subnet for one of several machines, which take them in turn. Raises InvalidInput for none."""
+    if not subnets:
+        raise InvalidInput("subnet_ids", "none", f"{vpc} has no subnet to choose: name some")
+    return sorted(subnets)[position % len(subnets)]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 
 
+_HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
 @dataclass(frozen=True)
 class Sources:
     """Who may reach the Docker API. The members may be late, and so may be the list of networks."""
@@ -54,7 +57,9 @@ class Certificates:
     ca_validity_days: int
     validity_days: int
     generation: int
-    """Its change renews every leaf."""
+    """Its change renews every leaf, keys included."""
+    renew_before_days: int
+    """A leaf that ends sooner is renewed; 0: none is."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,19 @@ class HostPlan:
     machine: Machine
 
 
+@dataclass(frozen=True)
+class FleetPlan:
+    """Several machines that serve the same clients."""
+
+    common: Common
+    machines: tuple[Machine, ...]
+    """Ordered by name."""
+
+    def host(self, machine: Machine) -> HostPlan:
+        """One of them, with what it has in common with the others."""
+        return HostPlan(self.common, machine)
+
+
 def plan(name: str, args: Any) -> HostPlan:
     """What a DockerHost of this name and these arguments is; raises InvalidInput."""
     check_name(name)
@@ -124,6 +142,46 @@ def plan(name: str, args: Any) -> HostPlan:
     check_waiting(common)
     check_room(common)
     return HostPlan(common, machine)
+
+
+def fleet_plan(name: str, args: Any) -> FleetPlan:
+    """What a DockerFleet of this name and these arguments is; raises InvalidInput."""
+    check_name(name)
+    given = reading.Arguments(args)
+    common = read_common(name, given)
+    types = given.texts("instance_types", reading.INSTANCE_TYPE)
+    subnet_ids = given.strings("subnet_ids", reading.SUBNET)
+    given.refuse_others()
+    if not types:
+        hint = "name at least one host, such as {'a': 't3.medium'}"
+        raise InvalidInput("instance_types", dict(types), hint, "names no host")
+    for host in types:
+        _check_host_name(name, host)
+    check_waiting(common)
+    check_room(common)
+    machines = [
+        Machine(
+            name=f"{name}-{host}",
+            instance_type=types[host],
+            subnet_id=subnet_ids[position % len(subnet_ids)] if subnet_ids else None,
+        )
+        for position, host in enumerate(sorted(types))
+    ]
+    return FleetPlan(common, tuple(machines))
+
+
+def _check_host_name(fleet: str, host: str) -> None:
+    argument = "instance_types"
+    if not _HOST_NAME.fullmatch(host):
+        hint = "name hosts with up to 32 small letters, digits and '-'"
+        raise InvalidInput(argument, host, hint)
+    if host.startswith("client-"):
+        # Resources are named after both: a fleet's client-alice-ca-key is a client's.
+        raise InvalidInput(argument, host, "choose another name: so are the clients' certificates called")
+    try:
+        check_name(f"{fleet}-{host}")
+    except InvalidInput as error:
+        raise InvalidInput(argument, host, f"with the fleet's name before it: {error.hint}") from None
 
 
 def read_common(name: str, given: reading.Arguments) -> Common:
@@ -224,7 +282,17 @@ def _certificates(given: reading.Arguments) -> Certificates:
         ca_validity_days=ca_days,
         validity_days=days,
         generation=given.whole_number("certificate_generation", 1, 1, 1_000_000),
+        renew_before_days=_renewal(given, days),
     )
+
+
+def _renewal(given: reading.Arguments, validity_days: int) -> int:
+    # Half the validity at most, unless asked for: else a short one would be renewed by every run.
+    days = given.whole_number("renew_before_days", min(30, validity_days // 2), 0, 36500)
+    if days >= validity_days:
+        hint = f"a certificate is valid for {validity_days} days: choose less, or it is renewed by every run"
+        raise InvalidInput("renew_before_days", days, hint)
+    return days
 
 
 def _known_options(options: Any) -> Any:

@@ -131,6 +131,21 @@ class Arguments:
         value = self._value(argument, ())
         return value if is_late(value) else tuple(self._strings(argument, value, None, is_late))
 
+    def texts(self, argument: str, form: Form) -> Mapping[str, str]:
+        """A map of texts, all of which must be known now."""
+        value = self._now(argument, {})
+        if not isinstance(value, Mapping):
+            raise InvalidInput(argument, value, "give a map of strings", "is no map")
+        for key, text in cast(Mapping[object, object], value).items():
+            if not isinstance(key, str):
+                raise InvalidInput(argument, key, "give strings", "is no string")
+            if is_late(text):
+                raise InvalidInput(
+                    f"{argument}.{key}", "an Output", "give a value that is known when the program runs"
+                )
+            _check_form(f"{argument}.{key}", text, form)
+        return cast(Mapping[str, str], value)
+
     def tags(self, argument: str) -> "Mapping[str, Input[str]]":
         """A map of texts, each of which may be late."""
         value = self._now(argument, {}, members_may_be_late=True)

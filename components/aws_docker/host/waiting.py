@@ -1,9 +1,10 @@
-"""Holds a component's outputs back until its host answers, where that was asked for. Never in a preview.
+"""Holds a component's outputs back until its hosts answer, where that was asked for. Never in a preview.
 
 How a host is asked, and what its silence means, is readiness.py's.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -12,22 +13,18 @@ import pulumi
 from . import readiness
 from .certificates import Materials
 from .children import DockerHostError
+from .machine import Made
 from .readiness import Client, NotReady
 
 _Value = TypeVar("_Value")
 
 
-def until_ready(
-    component: pulumi.Resource,
-    endpoint: pulumi.Output[str | None],
-    materials: Materials,
-    trusted: pulumi.Output[list[str]],
-    instance_id: pulumi.Output[str],
-    document: pulumi.Output[str],
-) -> tuple[pulumi.Output[str | None], Materials]:
-    """The same endpoint and materials, known once the first client is served with them.
+def answered(
+    component: pulumi.Resource, made: Made, materials: Materials, trusted: pulumi.Output[list[str]]
+) -> pulumi.Output[None]:
+    """Known once the first client is served at a machine's endpoint with these materials.
 
-    Raises DockerHostError from the outputs where it is not, after readiness.WAIT_SECONDS.
+    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS.
     """
 
     async def wait(known: dict[str, Any]) -> None:
@@ -51,22 +48,27 @@ def until_ready(
             ) from None
 
     # Not secret, although it saw the key: what waits for it would become secret, too.
-    answered = pulumi.Output.unsecret(
+    return pulumi.Output.unsecret(
         pulumi.Output.all(
-            endpoint=endpoint,
+            endpoint=made.endpoint,
             authority=materials.ca,
             certificate=materials.first_certificate,
             key=materials.first_key,
             trusted=trusted,
-            instance=instance_id,
-            # A changed one is on its way to the host first.
-            document=document,
+            instance=made.instance_id,
+            # A changed one is on its way to the machine first.
+            document=made.document,
         ).apply(wait)
     )
 
-    def held(value: pulumi.Output[_Value]) -> pulumi.Output[_Value]:
-        return pulumi.Output.all(answered, value).apply(lambda both: both[1])
 
-    return held(endpoint), replace(
-        materials, **{each.name: held(getattr(materials, each.name)) for each in fields(Materials)}
+def held(answers: Sequence[pulumi.Output[None]], value: pulumi.Output[_Value]) -> pulumi.Output[_Value]:
+    """The same value, known once all have answered; at once where nobody is asked."""
+    return pulumi.Output.all(value, *answers).apply(lambda known: known[0]) if answers else value
+
+
+def held_materials(answers: Sequence[pulumi.Output[None]], materials: Materials) -> Materials:
+    """The same materials, known once all have answered."""
+    return replace(
+        materials, **{each.name: held(answers, getattr(materials, each.name)) for each in fields(Materials)}
     )

@@ -47,6 +47,7 @@ class Settings:
     exemptions: tuple[Exemption, ...] = ()
     not_yet_known: str = "advisory"
     could_not_evaluate: str = "mandatory"
+    unrelated_to_docker: str = "advisory"
     problems: tuple[str, ...] = ()
     """What is wrong with the configuration, a sentence each. It then trusts and exempts nothing by that part."""
 
@@ -54,6 +55,8 @@ class Settings:
         """Whether a finding counts at the policy's own level, and not as advisory."""
         if finding.certainty is Certainty.NOT_YET:
             return self.not_yet_known == "mandatory"
+        if finding.certainty is Certainty.UNRELATED:
+            return self.unrelated_to_docker == "mandatory"
         return finding.certainty is Certainty.CERTAIN or self.could_not_evaluate == "mandatory"
 
     def exemption(self, urn: str, today: datetime.date | None = None) -> tuple[Exemption | None, str]:
@@ -90,6 +93,13 @@ SCHEMA: Final[Mapping[str, dict[str, Any]]] = {
         "description": "What a document or value is that cannot be judged, now or later: malformed, too large, fetched "
         "from elsewhere. 'mandatory' is the policy's own level.",
         "default": "mandatory",
+    },
+    "unrelatedToDocker": {
+        "type": "string",
+        "enum": ["advisory", "mandatory"],
+        "description": "What it is that cannot be judged in a document that otherwise has nothing to do with Docker: a "
+        "script that it fetches and runs, say. 'mandatory' is the policy's own level.",
+        "default": "advisory",
     },
     "notYetKnown": {
         "type": "string",
@@ -146,8 +156,9 @@ def _settings(frozen: str) -> Settings:
     )
     not_yet_known = _level(config, "notYetKnown", "advisory", problems)
     could_not_evaluate = _level(config, "couldNotEvaluate", "mandatory", problems)
+    unrelated = _level(config, "unrelatedToDocker", "advisory", problems)
     exemptions = tuple(_exemptions(config, problems))
-    return Settings(trusted, exemptions, not_yet_known, could_not_evaluate, tuple(problems))
+    return Settings(trusted, exemptions, not_yet_known, could_not_evaluate, unrelated, tuple(problems))
 
 
 def _level(config: Mapping[str, Any], name: str, default: str, problems: list[str]) -> str:

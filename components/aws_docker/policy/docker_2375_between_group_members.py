@@ -13,6 +13,7 @@ from .configuration import Settings
 from .findings import Finding
 from .judges.sources import group_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -28,4 +29,6 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return group_findings(facts, 2375)
 
 
-docker_2375_between_group_members = resource_rule(CHECK, _judge, level=EnforcementLevel.ADVISORY)
+docker_2375_between_group_members = resource_rule(
+    CHECK, _judge, of=Role.NETWORK | Role.DESCRIBING, level=EnforcementLevel.ADVISORY
+)

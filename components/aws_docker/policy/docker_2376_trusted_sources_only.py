@@ -12,6 +12,7 @@ from .configuration import TRUST_SCHEMA, Settings
 from .findings import Finding
 from .judges.sources import network_findings
 from .reading.facts import Facts
+from .reading.table import WAYS_IN
 from .remediation import narrow_sources
 from .rule import resource_rule
 
@@ -30,4 +31,10 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return network_findings(facts, 2376, settings.trusted)
 
 
-docker_2376_trusted_sources_only = resource_rule(CHECK, _judge, schema=TRUST_SCHEMA, remediate=narrow_sources)
+docker_2376_trusted_sources_only = resource_rule(
+    CHECK,
+    _judge,
+    of=WAYS_IN,
+    schema=TRUST_SCHEMA,
+    remediate=narrow_sources,
+)

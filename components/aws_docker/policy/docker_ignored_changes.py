@@ -14,6 +14,7 @@ from .configuration import Settings
 from .findings import Finding
 from .judges.sources import ignored_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -29,4 +30,4 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return ignored_findings(facts)
 
 
-docker_ignored_changes = resource_rule(CHECK, _judge, level=EnforcementLevel.ADVISORY)
+docker_ignored_changes = resource_rule(CHECK, _judge, of=Role(0), level=EnforcementLevel.ADVISORY)

@@ -11,6 +11,7 @@ from .configuration import Settings
 from .findings import Finding
 from .judges.machines import metadata_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .remediation import require_imdsv2
 from .rule import resource_rule
 
@@ -28,4 +29,6 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return metadata_findings(facts)
 
 
-docker_instance_metadata = resource_rule(CHECK, _judge, remediate=require_imdsv2)
+docker_instance_metadata = resource_rule(
+    CHECK, _judge, of=Role.MACHINE | Role.DESCRIBING, remediate=require_imdsv2
+)

@@ -11,6 +11,7 @@ from .configuration import NOBODY, Settings
 from .findings import Finding
 from .judges.sources import network_findings
 from .reading.facts import Facts
+from .reading.table import WAYS_IN
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -26,4 +27,4 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return network_findings(facts, 2375, NOBODY)
 
 
-docker_no_2375 = resource_rule(CHECK, _judge)
+docker_no_2375 = resource_rule(CHECK, _judge, of=WAYS_IN)

@@ -11,6 +11,7 @@ from .configuration import Settings
 from .findings import Finding
 from .judges.machines import secret_findings
 from .reading.facts import Facts
+from .reading.table import DOCUMENTS
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -27,4 +28,4 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return secret_findings(facts)
 
 
-docker_no_secret_in_user_data = resource_rule(CHECK, _judge)
+docker_no_secret_in_user_data = resource_rule(CHECK, _judge, of=DOCUMENTS)

@@ -13,6 +13,7 @@ from .findings import Finding
 from .judges.containers import container_findings
 from .judges.machines import listener_findings
 from .reading.facts import Facts
+from .reading.table import DOCUMENTS, Role
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -31,4 +32,4 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     yield from container_findings(facts)
 
 
-docker_no_unauthenticated_listener = resource_rule(CHECK, _judge)
+docker_no_unauthenticated_listener = resource_rule(CHECK, _judge, of=DOCUMENTS | Role.CONTAINER)

@@ -11,6 +11,7 @@ from .configuration import Settings
 from .findings import Finding
 from .judges.containers import client_findings
 from .reading.facts import Facts
+from .reading.table import Role
 from .rule import resource_rule
 
 CHECK: Final = Check(
@@ -26,4 +27,4 @@ def _judge(facts: Facts, settings: Settings) -> Iterator[Finding]:
     return client_findings(facts)
 
 
-docker_provider_mutual_tls = resource_rule(CHECK, _judge)
+docker_provider_mutual_tls = resource_rule(CHECK, _judge, of=Role.CLIENT)

@@ -15,6 +15,8 @@ class Certainty(Enum):
     CERTAIN = "violation"
     UNREADABLE = "could not evaluate"
     """It cannot be judged, now or on `pulumi up`."""
+    UNRELATED = "not read"
+    """It cannot be judged, in a document that otherwise has nothing to do with Docker."""
     NOT_YET = "not known yet"
     """It is judged again on `pulumi up`, before the resource is made."""
 

@@ -25,7 +25,7 @@ from .configuration import SCHEMA, Settings, settings
 from .findings import Certainty, Finding, guarded
 from .reading.facts import Facts
 from .reading.join import Index
-from .reading.table import read
+from .reading.table import READ, Role, ignored, read, roles
 
 Judge = Callable[[Facts, Settings], Iterable[Finding]]
 StackJudge = Callable[[Index, Settings], Iterable[tuple[str, Finding]]]
@@ -64,16 +64,20 @@ def resource_rule(
     check: Check,
     judge: Judge,
     *,
+    of: Role = READ,
     level: EnforcementLevel = EnforcementLevel.MANDATORY,
     schema: Mapping[str, dict[str, Any]] | None = None,
     remediate: ResourceRemediation | None = None,
 ) -> ResourceRule:
-    """A policy out of a judge of one resource's facts."""
+    """A policy out of a judge of one resource's facts. `of` are the roles of the kinds that it has to do with."""
 
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        facts = read(args.resource_type, args.props)
-        if facts is None:
+        facts = read(args.resource_type, args.props) if roles(args.resource_type) & of else None
+        ignoring = ignored(args.resource_type, args.opts.ignore_changes)
+        if facts is None and not ignoring:
             return
+        facts = facts or Facts()
+        facts.ignored = ignoring
         configured = settings(args.get_config())
         findings = list(guarded(lambda: judge(facts, configured)))
         if not findings and not configured.problems:
@@ -165,5 +169,6 @@ def deliver(
 _SAID: Final = {
     Certainty.CERTAIN: "",
     Certainty.UNREADABLE: "could not evaluate: ",
+    Certainty.UNRELATED: "could not evaluate: ",
     Certainty.NOT_YET: "not known yet: ",
 }

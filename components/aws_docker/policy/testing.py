@@ -81,9 +81,11 @@ def analyze(
     name: str = "resource",
     config: Mapping[str, Any] | None = None,
     level: EnforcementLevel | None = None,
+    ignore_changes: Sequence[str] = (),
 ) -> Outcome:
     """What policies say about one resource's inputs. `config` and `level` are set for each of them."""
     request = _request(type, name, properties)
+    request.options.ignoreChanges.extend(ignore_changes)
     return _outcome(_service(policies, config, level).Analyze(request, None))
 
 

@@ -1,27 +1,27 @@
 """A stand-in that only previews: every resource kind of a package, where policies need no more than a plan.
 
 The kinds that the lab really makes are planned as the lab plans them. Of all others the arguments are checked against
-the SDK's own types, where that SDK is installed (aws; aws-native is not), and nothing of them is ever made.
+the SDK's own types, where that SDK is installed (aws; the others are not), and nothing of them is ever made.
 """
 
-import sys
 from importlib import metadata
 from typing import Any
 
 from pulumi.runtime.proto import plugin_pb2, provider_pb2
 
 from lab.engine.providers import sdk
-from lab.engine.providers.plugin import Plugin, Refused, serve
+from lab.engine.providers.plugin import Plugin, Refused
 from lab.engine.providers.values import UNKNOWN, from_struct, to_struct
 
-_NATIVE_VERSION = "1.84.0"  # whose schema the tests' resources follow
+# Those whose schema the tests' resources follow.
+_VERSIONS = {"aws-native": "1.84.0", "command": "1.2.1", "docker": "5.2.0"}
 
 
 class PreviewPlugin(Plugin):
     """Plans any resource of one package."""
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        version = metadata.version("pulumi_aws") if self._name == "aws" else _NATIVE_VERSION
+        version = metadata.version("pulumi_aws") if self._name == "aws" else _VERSIONS[self._name]
         return plugin_pb2.PluginInfo(version=version)
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
@@ -49,25 +49,11 @@ class PreviewPlugin(Plugin):
             return super().Create(request, context)
         if not request.preview:
             raise Refused("the preview stand-in makes nothing")
-        inputs = from_struct(request.properties)
-        return provider_pb2.CreateResponse(properties=to_struct({"arn": UNKNOWN, **inputs}))
+        # As they came: what only travels through, assets included, need not be understood.
+        planned = to_struct({"arn": UNKNOWN})
+        planned.MergeFrom(request.properties)
+        return provider_pb2.CreateResponse(properties=planned)
 
 
 def _token(urn: str) -> str:
     return urn.split("::")[2].split("$")[-1]
-
-
-def main(name: str) -> None:
-    if name == "aws":
-        # Each is a process of its own, and loads only what it serves.
-        from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
-        from lab.engine.providers.aws.api import Api
-
-        kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
-        serve(PreviewPlugin("aws", kinds, functions.FUNCTIONS, Api))
-    else:
-        serve(PreviewPlugin(name, [], {}, lambda _: None))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

@@ -7,7 +7,8 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from ..verdicts import PortJudgement, ServerCertificate, Verdict
+from ..certificates import ServerCertificate
+from ..verdicts import PortJudgement, Verdict
 
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

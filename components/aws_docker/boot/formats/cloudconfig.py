@@ -3,6 +3,7 @@
 cloud-init's modules (write_files, runcmd, bootcmd, packages, snap), CoreOS's units, and Ignition's files and units.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -37,9 +38,14 @@ def cloud_config(reading: Reading, tree: yamltree.Tree, label: str) -> None:
     coreos = config.get("coreos")
     if isinstance(coreos, Mapping):
         _units(reading, cast(Mapping[str, Any], coreos).get("units"), prefix + "coreos unit")
+    rancher = config.get("rancher")
+    if isinstance(rancher, Mapping):
+        text = json.dumps({"rancher": rancher}, default=str, ensure_ascii=False)
+        path = "/var/lib/rancher/conf/cloud-config.d/user_config.yml"
+        reading.steps.append((Phase.FILES, WriteFile(path, text, False, prefix + "rancher")))
     for key in ("ansible", "chef", "puppet", "salt_minion"):
         if config.get(key):
-            reading.unread.append(f"{prefix}{key}: what it sets up is not in the user-data")
+            reading.note_elsewhere(f"{prefix}{key}: what it sets up is not in the user-data")
     for where, text in yamltree.texts(config):
         reading.texts.append((prefix + where, text))
 
@@ -89,7 +95,7 @@ def _write_file(reading: Reading, entry: Mapping[str, Any], prefix: str, number:
         reading.unread.append(f"{where} {error}")
         data = b""
     if entry.get("source"):
-        reading.unread.append(f"{where} comes from another address")
+        reading.note_elsewhere(f"{where} comes from another address")
         if content is None:
             data = UNKNOWN.encode()
     reading.texts.append((where, data))
@@ -176,7 +182,7 @@ def ignition(reading: Reading, tree: yamltree.Tree, label: str) -> None:
         reading.unread.append(f"{label or 'the user-data'}: {tree.problem}")
     config = yamltree.mapping(tree)
     if re.search(r"['\"](?:merge|replace)['\"]: [\[{][^\]}]", str(config.get("ignition"))[:4096]):
-        reading.unread.append(f"{prefix}ignition: further configuration comes from other addresses")
+        reading.note_elsewhere(f"{prefix}ignition: further configuration comes from other addresses")
     storage = config.get("storage")
     files = items(cast(Mapping[str, Any], storage).get("files")) if isinstance(storage, Mapping) else []
     for item in files:
@@ -208,7 +214,7 @@ def _ignition_file(reading: Reading, path: str, entry: Mapping[str, Any], append
         except Undecodable as error:
             reading.unread.append(f"{where} {error}")
     elif source or entry.get("local"):
-        reading.unread.append(f"{where} comes from another address")
+        reading.note_elsewhere(f"{where} comes from another address")
         data = UNKNOWN.encode()
     reading.texts.append((where, data))
     reading.steps.append((Phase.FILES, WriteFile(path, as_text(data), append, where)))

@@ -12,9 +12,9 @@ from email.message import Message
 from typing import Any, Final, cast
 
 from ..machine.state import UNKNOWN
-from . import cloudconfig, yamltree
+from . import cloudconfig, nix, yamltree
 from .encodings import LIMIT, Undecodable, as_text, compression, decompress, is_text, unbase64
-from .steps import Phase, Reading, RunScript
+from .steps import Phase, Reading, RunScript, WriteFile
 
 _SCRIPT_TYPES: Final = (
     "text/x-shellscript",
@@ -42,7 +42,9 @@ _BY_START: Final = {
 }
 _LONGEST: Final = 1 << 18
 _PARTS: Final = 100
-_KEYS_AT_START = re.compile(r"(?:write_files|runcmd|bootcmd|packages|coreos|write-files)[ \t]*:", re.M)
+_KEYS_AT_START = re.compile(
+    r"(?:rancher|write_files|runcmd|bootcmd|packages|coreos|write-files)[ \t]*:", re.M
+)
 
 
 def read(user_data: str | bytes) -> Reading:
@@ -117,6 +119,8 @@ def _kind(bare: str) -> str:
     found = next((kind for start, kind in _BY_START.items() if head.startswith(start)), None)
     if found:
         return found
+    if nix.is_nix(bare) and (bare[:1] != "{" or _json(bare) is None):
+        return "nix"
     if bare.startswith("{"):
         return "json"
     if re.search(r"^variant:\s*(?:fcos|flatcar|rhcos|r4e|fiot)", bare[:4096], re.M):
@@ -134,9 +138,9 @@ def _of_kind(reading: Reading, kind: str, text: str, bare: str, label: str, dept
     what = label or "the user-data"
     match kind:
         case "text/x-include-url" | "text/x-include-once-url":
-            reading.unread.append(f"{what} includes what stands at other addresses")
+            reading.note_elsewhere(f"{what} includes what stands at other addresses")
         case "text/part-handler":
-            reading.unread.append(f"{what} is a part handler, a program for other parts")
+            reading.note_elsewhere(f"{what} is a part handler, a program for other parts")
         case "text/cloud-config":
             cloudconfig.cloud_config(reading, yamltree.load(text), label)
         case "text/cloud-config-jsonp":
@@ -160,6 +164,11 @@ def _of_kind(reading: Reading, kind: str, text: str, bare: str, label: str, dept
             _document(reading, rest.encode("utf-8", "replace"), label, depth + 1)
         case "windows":
             reading.steps.append((Phase.SCRIPTS, RunScript(text, _lines(label), "windows")))
+        case "nix":
+            path = "/etc/nixos/configuration.nix"
+            reading.steps.append(
+                (Phase.FILES, WriteFile(path, text, False, label or "the NixOS configuration"))
+            )
         case "ignition":
             cloudconfig.ignition(reading, yamltree.load(text), label)
         case "json":
@@ -240,7 +249,7 @@ def _jinja(reading: Reading, text: str, what: str) -> str:
     if "{%" in text or any(
         not _HARMLESS.fullmatch(found) for found in re.findall(r"\{\{(.{0,200}?)\}\}", text, re.S)
     ):
-        reading.unread.append(f"{what} is a template, and what it becomes depends on the machine")
+        reading.note_elsewhere(f"{what} is a template, and what it becomes depends on the machine")
     text = re.sub(r"\{#.{0,2000}?#\}", "", text, flags=re.S)
     text = re.sub(r"\{%.{0,500}?%\}", "", text, flags=re.S)
     return re.sub(r"\{\{.{0,500}?\}\}", UNKNOWN, text, flags=re.S)

@@ -50,6 +50,13 @@ class Reading:
     texts: list[tuple[str, str | bytes]] = field(default_factory=list[tuple[str, str | bytes]])
     """What was decoded, with where it stands: to be searched for keys."""
     parts: int = 0
+    elsewhere: set[str] = field(default_factory=set[str])
+    """Which of `unread` stand for what is fetched from elsewhere, or depends on the machine."""
+
+    def note_elsewhere(self, sentence: str) -> None:
+        """Notes what is not in the user-data."""
+        self.unread.append(sentence)
+        self.elsewhere.add(sentence)
 
     def in_order(self) -> list[Step]:
         """The steps as a machine takes them."""

@@ -1,7 +1,7 @@
 """Reads systemd units with their drop-ins, as the machine would start them. Pure.
 
 Which programs a unit starts with which words, and which addresses a socket unit listens on (systemd.unit(5),
-systemd.service(5), systemd.socket(5)). What those programs expose is judgement.py's to say.
+systemd.service(5), systemd.socket(5)). What those programs expose is listeners/'s to say.
 """
 
 import re
@@ -84,9 +84,6 @@ class Setting(NamedTuple):
     where: str
 
 
-Unit = Mapping[str, Sequence[Setting]]
-
-
 def merged(texts: Sequence[tuple[str, str]]) -> dict[str, list[Setting]]:
     """A unit of its file and drop-ins, in order: lists grow, and an empty value empties them."""
     unit: dict[str, list[Setting]] = {}
@@ -148,20 +145,44 @@ def command(text: str, environment: Mapping[str, str], unknown: bool) -> list[li
     return [each for each in commands if each]
 
 
+_ASSIGNMENT = re.compile(r"[ \t]*(?:export[ \t]+)?([A-Za-z_]\w*)(\+?)=[ \t]*", re.A)
+_VALUE = re.compile(
+    r"""'(?P<single>[^']*)'?|"(?P<double>(?:[^"\\]|\\.)*)"?|\\(?P<escaped>.)|(?P<plain>[^'"\\\n]+)|\\""", re.S
+)
+
+
 def environment_lines(text: str) -> dict[str, str]:
-    """The assignments of an environment file."""
+    """The assignments of an environment file (systemd.exec(5)): what stands in quotes may go over several lines."""
     found: dict[str, str] = {}
-    text = re.sub(r"\\\r?\n", "", text)
-    for line in text.splitlines():
-        name, separator, value = line.strip().removeprefix("export ").partition("=")
-        if separator and re.fullmatch(r"[A-Za-z_]\w*\+?", name.strip(), re.A):
-            name = name.strip()
-            value = " ".join(words(value)) if value[:1] in "\"'" else value.strip()
-            if name.endswith("+"):
-                value = found.get(name[:-1], "") + value
-            name = name.rstrip("+")
-            # Where a shell reads the file, it may add to what it has.
-            for own in (f"${{{name}}}", f"${name}"):
-                value = value.replace(own, found.get(name, ""))
-            found[name] = value
+    at = 0
+    while at < len(text):
+        assigned = _ASSIGNMENT.match(text, at)
+        if not assigned:
+            newline = text.find("\n", at)
+            at = len(text) if newline < 0 else newline + 1
+            continue
+        name, at = assigned[1], assigned.end()
+        pieces: list[str] = []
+        quoted = text[at : at + 1] in ("'", '"')
+        while at < len(text) and text[at] != "\n" and (piece := _VALUE.match(text, at)):
+            at = piece.end()
+            if piece["plain"] is not None:
+                pieces.append(re.sub(r"[ \t]#.*", "", piece["plain"]) if quoted else piece["plain"])
+            elif piece["escaped"] is not None:
+                pieces.append("" if piece["escaped"] == "\n" else piece["escaped"])
+            else:
+                inside = piece["single"] if piece["single"] is not None else piece["double"] or ""
+                pieces.append(
+                    inside if piece["double"] is None else re.sub(r"\\(.)", _unescaped, inside, flags=re.S)
+                )
+        value = "".join(pieces)
+        value = (found.get(name, "") if assigned[2] else "") + (value if quoted else value.strip())
+        # Where a shell reads the file, it may add to what it has.
+        for own in (f"${{{name}}}", f"${name}"):
+            value = value.replace(own, found.get(name, ""))
+        found[name] = value
     return found
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return "" if found[1] == "\n" else found[1] if found[1] in '"\\`$' else found[0]

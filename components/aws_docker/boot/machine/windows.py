@@ -1,16 +1,17 @@
-"""What PowerShell and batch user-data on Windows tells Docker, as far as it stands there in the open.
+"""What PowerShell and batch user-data on Windows tells Docker: the dockerd that it starts, and its daemon.json.
 
-Lines that start or register dockerd, and daemon.json written as text. Variables and cmdlets are not followed.
+powershell.py follows variables and objects; what it does not see is read line by line, as far as it stands in the open.
 """
 
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
-from . import systemd
+from ..formats.options import overlaid
+from . import powershell, systemd
+from .state import base
 
-CONFIGURATION: Final = "C:/ProgramData/docker/config/daemon.json"
 _DAEMON = re.compile(r"dockerd(?:\.exe)?[\"'`\\]*\s+(?P<flags>[^\n|;]{0,2000})", re.I)
 _PRINTED = re.compile(
     r"\s*(?:#|rem\s|::|@?echo\b|write-(?:host|output|verbose|information|warning|debug)\b)", re.I
@@ -20,6 +21,7 @@ _RUNS = re.compile(
     r"|\bdocker(?:\.exe)? (?:run|build|pull|compose|swarm)\b|dockermsftprovider",
     re.I,
 )
+_CONFIGURATION = re.compile(r"(?:.*/docker/config/|^)daemon\.json", re.I)
 
 
 class Started(NamedTuple):
@@ -27,13 +29,49 @@ class Started(NamedTuple):
     line: int
 
 
-def runs_docker(text: str) -> bool:
-    """Whether it installs or starts Docker, or uses the local engine."""
-    return any(_RUNS.search(line) for line in text.splitlines() if not _PRINTED.match(line))
+class Windows(NamedTuple):
+    """What a script tells Docker."""
 
-
-def daemons(text: str) -> Iterator[Started]:
+    runs_docker: bool
+    daemons: list[Started]
     """The flags of each dockerd that it starts or registers."""
+    configurations: list[tuple[dict[str, Any], int]]
+    """Each daemon.json that it writes."""
+
+
+def read(text: str) -> Windows:
+    """What a script tells Docker."""
+    script = re.sub(r"</?(?:powershell|persist|script|detach)[^>\n]*>", "", text, flags=re.I)
+    effects = powershell.effects(script)
+    daemons = list(_daemons(text))
+    seen = {tuple(each.flags) for each in daemons}
+    for words, line in effects.commands:
+        for at, word in enumerate(words):
+            if base(word).lower() == "dockerd" and at < 4:
+                flags = [each for each in words[at + 1 :] if each]
+                if not any(set(flags) == set(each) for each in seen):
+                    daemons = [each for each in daemons if each.line != line]
+                    daemons.append(Started(flags, line))
+    configurations = [
+        (_options_of(content), line)
+        for path, (content, line) in effects.files.items()
+        if _CONFIGURATION.fullmatch(path)
+    ]
+    if not any(options for options, _ in configurations):
+        configurations = list(_configurations(text))
+    runs = any(_RUNS.search(line) for line in text.splitlines() if not _PRINTED.match(line))
+    return Windows(runs or bool(daemons), daemons, configurations)
+
+
+def _options_of(content: str) -> dict[str, Any]:
+    try:
+        value: Any = json.loads(content)
+    except (ValueError, RecursionError):
+        return overlaid("", content)
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
+
+
+def _daemons(text: str) -> Iterator[Started]:
     # A backquote continues a line in PowerShell, a caret in batch.
     text = re.sub(r"[`^]\r?\n\s*", " ", text)
     for number, line in enumerate(text.splitlines(), 1):
@@ -46,8 +84,8 @@ def daemons(text: str) -> Iterator[Started]:
             yield Started([word for word in words if word], number)
 
 
-def configurations(text: str) -> Iterator[tuple[dict[str, Any], int]]:
-    """Each daemon.json that stands in it as JSON."""
+def _configurations(text: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each daemon.json that stands in a text as JSON."""
     if "daemon.json" not in text.lower():
         return
     for found in list(re.finditer(r"[\"']?\b(?:hosts|tls(?:verify)?)\b[\"']?\]?\s{0,9}[:=]", text))[:20]:

@@ -4,30 +4,29 @@ Each takes the shell, its words and what comes in, and gives what it prints.
 """
 
 import re
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from ..machine.state import FETCHED_INSTALLER, UNKNOWN, base, names
-from . import edits
+from ..machine.state import FETCHED_HARMLESS, UNKNOWN, base, names
+from ..shell.patterns import glob
+from ..shell.port import Scope
+from .program import Program, Rows
 
-if TYPE_CHECKING:
-    from ..shell.interpreter import Shell
-
-SHELLS: Final = frozenset(("sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "rbash"))
-_FETCHERS: Final = names("curl wget aws gsutil az fetch aria2c http s3cmd scp rsync git")
-# Docker's own installers, which open nothing.
-_INSTALLERS = re.compile(r"https://(?:get|test)\.docker\.com(?:/(?:rootless)?)?")
+_LINKED: Final = names("dockerd docker socat sh bash dash ash zsh")
+# Directories in which a program is known by its name, and configuration by its path.
+_SYSTEM: Final = names(
+    "/etc /etc/docker /usr /usr/local /usr/local/bin /usr/bin /usr/sbin /bin /sbin /lib /var"
+)
 
 
-def _tee(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _tee(scope: Scope, argv: list[str], stdin: str | None) -> str:
     append = any(re.fullmatch(r"-[a-z]*a[a-z]*|--append", word) for word in argv[1:])
     for word in argv[1:]:
         if not word.startswith("-"):
-            shell.write(word, stdin if stdin is not None else UNKNOWN, append=append)
+            scope.write(word, stdin if stdin is not None else UNKNOWN, append=append)
     return stdin or ""
 
 
-def _copy(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _copy(scope: Scope, argv: list[str], stdin: str | None) -> str:
     name = base(argv[0])
     words: list[str] = []
     target: str | None = None
@@ -51,21 +50,21 @@ def _copy(shell: "Shell", argv: list[str], stdin: str | None) -> str:
             return ""
         target = words.pop()
     for source in words:
-        whole = shell.path(target)
-        inside = target.endswith("/") or len(words) > 1 or _is_directory(shell, whole)
+        whole = scope.path(target)
+        inside = target.endswith("/") or len(words) > 1 or _is_directory(scope, whole)
         path = f"{whole.rstrip('/')}/{base(source)}" if inside else whole
-        old = shell.path(source)
+        old = scope.path(source)
         if source in ("/dev/stdin", "-") and stdin is not None:
-            shell.write(path, stdin)
-        elif name == "ln" or base(source) in ("dockerd", "docker", "socat", *SHELLS):
+            scope.write(path, stdin)
+        elif name == "ln" or base(source) in _LINKED:
             if path != old and not old.startswith(path + "/"):
-                shell.machine.links[path] = old
+                scope.world.links[path] = old
         else:
-            _copy_files(shell, old, path, move=name == "mv")
+            copy_files(scope, old, path, move=name == "mv")
     return ""
 
 
-def _is_directory(shell: "Shell", path: str) -> bool:
+def _is_directory(scope: Scope, path: str) -> bool:
     if path in (
         "/etc/docker",
         "/etc/systemd/system",
@@ -74,145 +73,102 @@ def _is_directory(shell: "Shell", path: str) -> bool:
         "/usr/local/bin",
     ):
         return True
-    return path not in shell.machine.files and any(
-        file.startswith(path.rstrip("/") + "/") for file in shell.machine.files
+    return path not in scope.world.files and any(
+        file.startswith(path.rstrip("/") + "/") for file in scope.world.files
     )
 
 
-def _copy_files(shell: "Shell", old: str, new: str, *, move: bool) -> None:
-    machine = shell.machine
-    where = shell.place
-    found = [path for path in machine.files if path == old or path.startswith(old + "/")][:100]
-    if not found:
-        machine.write(new, machine.stock.get(old, UNKNOWN), where, maybe=shell.maybe)
+def copy_files(scope: Scope, old: str, new: str, *, move: bool) -> None:
+    """Copies a file, or all that is known of a directory."""
+    world = scope.world
+    where = scope.place
+    found = [path for path in world.files if path == old or path.startswith(old + "/")][:100]
+    if old in world.fetched:
+        world.fetch_into(new, where)
+    elif not found:
+        content = world.read(old)
+        world.write(new, content.text if content else UNKNOWN, where)
         return
     for path in found:
-        contents = machine.files[path]
-        for number, content in enumerate(contents):
-            machine.write(new + path[len(old) :], content.text, where, maybe=shell.maybe or number > 0)
+        world.write(new + path[len(old) :], world.files[path].text, where)
     if move:
-        machine.remove(old, maybe=shell.maybe)
+        world.remove(old)
 
 
-def _remove(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _remove(scope: Scope, argv: list[str], stdin: str | None) -> str:
     for word in argv[1:]:
-        if not word.startswith("-"):
-            shell.machine.remove(shell.path(word), maybe=shell.maybe or "*" in word)
+        if "*" in word:
+            found = glob(scope.path(word))
+            for path in [path for path in scope.world.files if found and found.fullmatch(path)]:
+                scope.world.remove(path)
+        elif not word.startswith("-"):
+            scope.world.remove(scope.path(word))
     return ""
 
 
-def _sed(shell: "Shell", argv: list[str], stdin: str | None) -> str:
-    return edits.sed(shell, argv, stdin)
+def _unpack(scope: Scope, argv: list[str], stdin: str | None) -> str:
+    words = argv[1:]
+    name = base(argv[0])
+    flags = "".join(word for word in words[:1] if name == "tar") + "".join(
+        word for word in words if word.startswith("-") and not word.startswith("--")
+    )
+    if name in ("tar", "bsdtar") and not ("x" in flags or "--extract" in words or "--get" in words):
+        return UNKNOWN
+    directory = "."
+    for at, word in enumerate(words[:-1]):
+        if word in ("-C", "--directory", "-d") or (name == "tar" and re.fullmatch(r"-[a-zA-Z]*C", word)):
+            directory = words[at + 1]
+    for word in words:
+        directory = word.partition("=")[2] if word.startswith("--directory=") else directory
+    path = scope.path(directory)
+    archives = [content for word in words if (content := scope.world.read(scope.path(word)))]
+    harmless = bool(archives) and archives[0].text == FETCHED_HARMLESS
+    if path not in _SYSTEM and not harmless:
+        scope.world.fetch_into(path, scope.place)
+    return ""
 
 
-def _dd(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _dd(scope: Scope, argv: list[str], stdin: str | None) -> str:
     operands = dict(word.split("=", 1) for word in argv[1:] if "=" in word)
-    text = shell.file(operands["if"]) if "if" in operands else stdin or ""
+    text = scope.file(operands["if"]) if "if" in operands else stdin or ""
     if "of" in operands:
-        shell.write(operands["of"], text, append="append" in operands.get("oflag", ""))
+        scope.write(operands["of"], text, append="append" in operands.get("oflag", ""))
         return ""
     return text
 
 
-def _truncate(shell: "Shell", argv: list[str], stdin: str | None) -> str:
-    if "0" in argv or "-s0" in argv:
+def _truncate(scope: Scope, argv: list[str], stdin: str | None) -> str:
+    if "0" in argv or "-s0" in argv or "--size=0" in argv:
         for word in argv[1:]:
             if "/" in word:
-                shell.write(word, "")
+                scope.write(word, "")
     return ""
 
 
-def _mount(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _mount(scope: Scope, argv: list[str], stdin: str | None) -> str:
     places = [word for word in argv[1:] if word.startswith("/")]
     if any(re.search(r"bind", word) for word in argv[1:]) and len(places) == 2:
-        shell.machine.links[shell.path(places[1])] = shell.path(places[0])
+        scope.world.links[scope.path(places[1])] = scope.path(places[0])
     return ""
 
 
-def _crontab(shell: "Shell", argv: list[str], stdin: str | None) -> str:
+def _crontab(scope: Scope, argv: list[str], stdin: str | None) -> str:
     files = [word for word in argv[1:] if not word.startswith("-")]
     if "-l" in argv[1:]:
         return ""
-    text = shell.file(files[-1]) if files and "-u" not in argv else stdin
+    text = scope.file(files[-1]) if files and "-u" not in argv else stdin
     if text:
-        shell.write("/var/spool/cron/root", text)
+        scope.write("/var/spool/cron/root", text)
     return ""
 
 
-def _systemctl(shell: "Shell", argv: list[str], stdin: str | None) -> str:
-    words = [word for word in argv[1:] if not word.startswith("-")]
-    verb = words[0] if words else ""
-    units = [name if "." in base(name) else name + ".service" for name in words[1:]]
-    if verb == "edit" and stdin is not None:
-        name = next(
-            (word.partition("=")[2] for word in argv if word.startswith("--drop-in=")), "override.conf"
-        )
-        name = name if name.endswith(".conf") else name + ".conf"
-        directory = "/run/systemd/system" if "--runtime" in argv else "/etc/systemd/system"
-        for unit in units:
-            shell.write(f"{directory}/{unit}" + ("" if "--full" in argv else f".d/{name}"), stdin)
-    elif verb in ("enable", "link", "reenable"):
-        for unit in units:
-            if "/" in unit and shell.path(unit) in shell.machine.files:
-                _copy_files(shell, shell.path(unit), f"/etc/systemd/system/{base(unit)}", move=False)
-    elif verb == "set-environment":
-        for word in words[1:]:
-            shell.write("/etc/systemd/system.conf.d/environment", word + "\n", append=True)
-    shell.start(argv, shell.place)
-    return ""
-
-
-def _fetch(shell: "Shell", argv: list[str], stdin: str | None) -> str:
-    fetched = FETCHED_INSTALLER if any(_INSTALLERS.fullmatch(word) for word in argv[1:]) else UNKNOWN
-    name = base(argv[0])
-    shell.start(argv, shell.place)
-    target = ""
-    for at, word in enumerate(argv[1:], 1):
-        following = argv[at + 1] if at + 1 < len(argv) else ""
-        if name == "curl":
-            if word in ("-o", "--output") or re.fullmatch(r"-[a-zA-Z]*o", word):
-                target = following
-            elif re.fullmatch(r"-[a-zA-Z]*O[a-zA-Z]*|--remote-name", word):
-                target = next((base(url.partition("?")[0]) for url in argv if "://" in url), "")
-        elif name == "wget":
-            if word == "-O" or re.fullmatch(r"-[a-zA-Z]*O", word) or word == "--output-document":
-                target = following
-            elif word.startswith(("-O", "--output-document=")):
-                target = word.removeprefix("--output-document=").removeprefix("-O")
-    if name == "wget" and not target:
-        target = next((base(url.partition("?")[0]) for url in argv[1:] if "://" in url), "")
-    if name in ("aws", "gsutil", "s3cmd", "scp", "rsync") and len(argv) > 3:
-        places = [word for word in argv[1:] if not word.startswith("-")]
-        if name != "aws" or "s3" in argv[1:4] or "s3api" in argv[1:4]:
-            target = places[-1] if places else ""
-            if target in (".", "./") or target.endswith("/"):
-                source = next((word for word in places if "://" in word or ":" in word), "")
-                target = f"{target.rstrip('/')}/{base(source)}"
-            if target.startswith("s3://") or ("sync" not in argv and len(places) < 2):
-                target = ""
-    if name == "git" and "clone" not in argv:
-        return ""
-    if not target or target == "-" or target.startswith("/dev/"):
-        return fetched
-    shell.write(target, fetched)
-    return ""
-
-
-PROGRAMS: Final[dict[str, Callable[["Shell", list[str], str | None], str]]] = {
-    "tee": _tee,
-    "sponge": _tee,
-    "cp": _copy,
-    "mv": _copy,
-    "install": _copy,
-    "ln": _copy,
-    "rm": _remove,
-    "unlink": _remove,
-    "sed": _sed,
-    "gsed": _sed,
-    "dd": _dd,
-    "truncate": _truncate,
-    "systemctl": _systemctl,
-    "crontab": _crontab,
-    "mount": _mount,
-    **dict.fromkeys(_FETCHERS, _fetch),
+PROGRAMS: Rows = {
+    **dict.fromkeys(("tee", "sponge"), Program(_tee)),
+    **dict.fromkeys(("cp", "mv", "install", "ln"), Program(_copy)),
+    **dict.fromkeys(("rm", "unlink"), Program(_remove)),
+    **dict.fromkeys(("tar", "bsdtar", "unzip", "7z", "cpio"), Program(_unpack)),
+    "dd": Program(_dd),
+    "truncate": Program(_truncate),
+    "crontab": Program(_crontab),
+    "mount": Program(_mount),
 }

@@ -8,14 +8,12 @@ import ast
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from .. import own
 from ..formats.encodings import Undecodable, as_text, unbase64
 from ..machine.state import UNKNOWN
-
-if TYPE_CHECKING:
-    from ..shell.interpreter import Shell
+from ..shell.port import Scope
 
 _NAME = re.compile(r"(?:python|pypy)[\d.]{0,6}")
 _RUNS: Final = frozenset(
@@ -46,18 +44,18 @@ def interprets(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def follow(shell: "Shell", text: str) -> None:
+def follow(scope: Scope, text: str) -> None:
     """Follows the literals of a program: files that it writes, and commands that it runs."""
     if own.is_agent(text):
-        return  # judgement.py knows what it does
-    found = _Found(shell)
+        return  # listeners/dockerd.py knows what it does
+    found = _Found(scope)
     concerns = _CONCERNS.search(text)
     if concerns or re.search(r"subprocess|os\.|exec|eval", text):
         tree = _tree(text)
         if tree is not None:
             found.look(tree)
     if concerns and not found.anything:
-        shell.machine.say(f"{shell.place}: a Python program concerns Docker and cannot be followed")
+        scope.note("a Python program concerns Docker and cannot be followed")
 
 
 def _tree(text: str) -> ast.Module | None:
@@ -71,8 +69,8 @@ def _tree(text: str) -> ast.Module | None:
 
 
 class _Found:
-    def __init__(self, shell: "Shell") -> None:
-        self.shell = shell
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
         self.values: dict[str, Any] = {}
         self.opened: dict[str, ast.Call] = {}
         self.written: set[int] = set()
@@ -95,6 +93,8 @@ class _Found:
                 and node.value.endswith("daemon.json")
             ):
                 path = node.value
+            elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+                self.grow(node.target, self.value(node.value))
             elif isinstance(node, ast.withitem):
                 if isinstance(node.optional_vars, ast.Name) and isinstance(node.context_expr, ast.Call):
                     self.opened[node.optional_vars.id] = node.context_expr
@@ -102,7 +102,7 @@ class _Found:
                 self.call(node)
         if daemon and path:
             self.anything = True
-            self.shell.write(
+            self.scope.write(
                 path if "/" in path else "/etc/docker/daemon.json", json.dumps(daemon, default=str)
             )
 
@@ -117,6 +117,15 @@ class _Found:
             if isinstance(key, str) and (key == "hosts" or key.startswith("tls")):
                 daemon[key] = value
 
+    def grow(self, target: ast.expr, added: Any) -> None:
+        """Adds to a list or a text that a name holds."""
+        old = self.values.get(target.id) if isinstance(target, ast.Name) else None
+        if isinstance(target, ast.Name) and isinstance(old, list):
+            more = cast(list[Any], added) if isinstance(added, list) else [None]
+            self.values[target.id] = [*cast(list[Any], old), *more][:1_000]
+        elif isinstance(target, ast.Name) and isinstance(old, str):
+            self.values[target.id] = old + (added if isinstance(added, str) else UNKNOWN)
+
     def call(self, node: ast.Call) -> None:
         function = node.func
         name = (
@@ -126,14 +135,17 @@ class _Found:
             if isinstance(function, ast.Name)
             else ""
         )
-        if name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
+        if name in ("append", "extend", "insert") and isinstance(function, ast.Attribute) and node.args:
+            value = self.value(node.args[-1])
+            self.grow(function.value, value if name == "extend" else [value])
+        elif name in ("exec", "eval") and isinstance(function, ast.Name) and node.args:
             text = self.value(node.args[0])
-            if isinstance(text, str | bytes) and self.shell.depth < 9:
-                self.shell.depth += 1
-                follow(self.shell, as_text(text) if isinstance(text, bytes) else text)
-                self.shell.depth -= 1
+            if isinstance(text, str | bytes) and self.scope.depth < 9:
+                self.scope.depth += 1
+                follow(self.scope, as_text(text) if isinstance(text, bytes) else text)
+                self.scope.depth -= 1
             else:
-                self.shell.machine.say(f"{self.shell.place}: a Python program runs code that it computes")
+                self.scope.note("a Python program runs code that it computes", elsewhere=True)
         elif name in _RUNS and node.args:
             value: Any = self.value(node.args[0])
             if name.startswith(("execl", "spawn")) or (name.startswith("execv") and len(node.args) > 1):
@@ -141,15 +153,13 @@ class _Found:
                 value = cast(list[Any], rest[0]) if len(rest) == 1 and isinstance(rest[0], list) else rest
             if isinstance(value, str):
                 self.follows(value)
-                self.shell.inner(value)
+                self.scope.inner(value)
             elif value is None:
-                self.shell.machine.say(
-                    f"{self.shell.place}: a Python program runs a command that it computes"
-                )
+                self.scope.note("a Python program runs a command that it computes", elsewhere=True)
             elif isinstance(value, list) and value:
                 words = [UNKNOWN if word is None else str(word) for word in cast(list[Any], value)]
                 self.follows(" ".join(words))
-                self.shell.command(words, None)
+                self.scope.command(words, None)
         elif name in ("write_text", "write") and isinstance(function, ast.Attribute) and node.args:
             text, place = self.value(node.args[0]), function.value
             if isinstance(place, ast.Name):
@@ -161,13 +171,20 @@ class _Found:
                     self.follows(path + text)
                     again = id(place) in self.written
                     self.written.add(id(place))
-                    self.shell.write(path, text, append=again or (isinstance(mode, str) and "a" in mode))
+                    self.scope.write(path, text, append=again or (isinstance(mode, str) and "a" in mode))
 
     def decoded(self, value: Any) -> bytes | None:
         try:
             return unbase64(value.encode() if isinstance(value, str) else value) if value else None
         except (Undecodable, TypeError, UnicodeEncodeError):
             return None
+
+    def element(self, node: ast.expr) -> list[Any]:
+        """What an element adds to its list: several, where it is unpacked."""
+        if isinstance(node, ast.Starred):
+            inner = self.value(node.value)
+            return cast(list[Any], inner) if isinstance(inner, list) else [None]
+        return [self.value(node)]
 
     def value(self, node: ast.AST) -> Any:
         """A literal's value; None for what is computed."""
@@ -177,7 +194,13 @@ class _Found:
             case ast.Name():
                 return self.values.get(node.id)
             case ast.List() | ast.Tuple():
-                return [self.value(each) for each in node.elts]
+                return [text for each in node.elts for text in self.element(each)]
+            case ast.Call(func=ast.Attribute(attr="join", value=ast.Constant(value=str() as glue))) if (
+                node.args
+            ):
+                parts = self.value(node.args[0])
+                words = cast(list[Any], parts) if isinstance(parts, list) else [None]
+                return glue.join(UNKNOWN if word is None else str(word) for word in words)
             case ast.Dict():
                 return {
                     str(self.value(key)): self.value(value)

@@ -1,22 +1,17 @@
-"""Expands a word of shell as a shell would, into everything that it may become.
+"""Expands a word of shell as a shell would, in the world as it stands.
 
-A variable may have several values, where a branch decided; each gives an alternative. What only the machine knows stays
-as `${NAME}` or `$(command)`. Not followed: patterns in `${NAME##*/}` and their like.
+What only the machine knows stays in the text: UNKNOWN for what a command prints, `${NAME}` for a variable that nothing
+sets.
 """
 
 import re
-from collections.abc import Sequence
-from itertools import islice, product
-from math import prod
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ..machine.state import UNKNOWN
+from . import arithmetic, patterns
+from .port import Scope
 from .syntax import Part, Word, quoted_parts
 
-if TYPE_CHECKING:
-    from .interpreter import Shell
-
-COMBINATIONS: Final = 8
 LONGEST: Final = 1 << 16
 _ENVIRONMENT: Final = {
     "HOME": "/root",
@@ -27,203 +22,239 @@ _ENVIRONMENT: Final = {
     "IFS": " \t\n",
 }
 _PARAMETER = re.compile(r"([!#]?)([A-Za-z_]\w*|[0-9]+|[@*#?$!-])(?:\[([^\]]*)\])?(.*)", re.S | re.A)
+_OPERATOR = re.compile(r":?[-=+?]|##?|%%?|//?|\^\^?|,,?|:|@")
 
 
-def text(shell: "Shell", word: Word) -> str:
+def is_known(text: str) -> bool:
+    """Whether a text is certain: nothing in it is the machine's to say."""
+    return UNKNOWN not in text and "$" not in text
+
+
+def text(scope: Scope, word: Word) -> str:
     """A word as one text."""
-    return texts(shell, word)[-1]
-
-
-def texts(shell: "Shell", word: Word) -> list[str]:
-    """A word as one text, in each of its alternatives."""
     if len(word) == 1 and word[0].kind == "text":
-        return [_tilde(word[0])]
-    pieces = [_part(shell, part) for part in word]
-    return ["".join(" ".join(texts) for texts in each) for each in islice(product(*pieces), COMBINATIONS)]
+        return _tilde(word[0])
+    return "".join(" ".join(_part(scope, part)) for part in word)[: LONGEST << 2]
 
 
-def fields(shell: "Shell", word: Word) -> list[str]:
-    """A word as the fields that it splits into, taking the last value of each variable."""
-    return _alternatives(shell, word)[-1]
+def pattern(scope: Scope, word: Word) -> str:
+    """A word as a shell's pattern: what was quoted in it stands for itself."""
+    return patterns.of_word(word, [" ".join(_part(scope, part)) for part in word])
 
 
-def commands(shell: "Shell", words: Sequence[Word]) -> list[list[str]]:
-    """A command's words, in each combination of alternatives."""
-    if not words:
-        return []
-    each = [_alternatives(shell, word) for word in words]
-    combinations = [
-        [field for fields in chosen for field in fields] for chosen in islice(product(*each), COMBINATIONS)
-    ]
-    if prod(map(len, each)) > COMBINATIONS:
-        # Too many to try all: each word's alternatives once, beside the others' last.
-        last = [alternatives[-1] for alternatives in each]
-        for at, alternatives in enumerate(each):
-            for fields in alternatives[:-1]:
-                chosen = [*last[:at], fields, *last[at + 1 :]]
-                combinations.append([field for fields in chosen for field in fields])
-    return combinations
-
-
-def _alternatives(shell: "Shell", word: Word) -> list[list[str]]:
+def fields(scope: Scope, word: Word) -> list[str]:
+    """A word as the fields that it splits into."""
     if len(word) == 1 and word[0].kind == "text":
         text = _tilde(word[0])
-        return [_braces(text) if not word[0].quoted else [text]]
-    pieces = [_part(shell, part) for part in word]
-    if prod(map(len, pieces)) > COMBINATIONS:
-        shell.machine.say(f"{shell.place}: a word that may become too many things to follow")
-    results: list[list[str]] = []
-    for chosen in islice(product(*pieces), COMBINATIONS):
-        fields: list[str] = []
-        current: str | None = None
-        for part, texts in zip(word, chosen, strict=True):
-            if part.quoted and len(texts) <= 1:
-                current = (current or "") + "".join(texts)
-                continue
-            if part.quoted:  # "$@"
+        return [text] if word[0].quoted else _braces(text)
+    fields: list[str] = []
+    current: str | None = None
+    for part in word:
+        texts = _part(scope, part)
+        if part.quoted:
+            if len(texts) == 1:
+                current = (current or "") + texts[0]
+            elif texts:  # "$@"
                 fields.append((current or "") + texts[0])
                 fields += texts[1:-1]
                 current = texts[-1]
-                continue
-            if part.kind == "text":
-                current = (current or "") + texts[0]
-                continue
-            text = " ".join(texts)
-            split = text.split()
-            if text[:1].isspace() and current is not None:
+            continue
+        if part.kind in ("text", "operator"):
+            current = (current or "") + texts[0]
+            continue
+        text = " ".join(texts)
+        split = text.split()
+        if text[:1].isspace() and current is not None:
+            fields.append(current)
+            current = None
+        if split:
+            fields += [(current or "") + split[0], *split[1:]][:-1]
+            current = split[-1] if len(split) > 1 else (current or "") + split[0]
+            if text[-1:].isspace():
                 fields.append(current)
                 current = None
-            if split:
-                fields += [(current or "") + split[0], *split[1:]][:-1]
-                current = split[-1] if len(split) > 1 else (current or "") + split[0]
-                if text[-1:].isspace():
-                    fields.append(current)
-                    current = None
-        if current is not None:
-            fields.append(current)
-        if any(part.kind == "text" and not part.quoted and "{" in part.text for part in word):
-            fields = [each for field in fields for each in _braces(field)]
-        results.append(fields)
-    return results or [[]]
+    if current is not None:
+        fields.append(current)
+    if any(part.kind == "text" and not part.quoted and "{" in part.text for part in word):
+        fields = [each for field in fields for each in _braces(field)]
+    return fields
 
 
-def _part(shell: "Shell", part: Part) -> list[list[str]]:
-    """What a piece of a word stands for: its alternatives, each a list of texts (one, save for arrays)."""
-    match part.kind:
-        case "text":
-            return [[part.text]]
-        case "variable":
-            return _variable(shell, part.text)
-        case "command":
-            if part.text == "command":
-                return [[UNKNOWN]]  # the mark itself, which came with a file or a template
-            shown = shell.inner(part.text).rstrip("\n") if part.text.strip() else ""
-            return [[shown]]
-        case "arithmetic":
-            return [[_arithmetic(part.text, shell.variables)]]
-        case "process<":
-            shell.machine.changes += 1
-            path = f"/dev/fd/{shell.machine.changes}"
-            shell.machine.write(path, shell.inner(part.text), shell.place)
-            return [[path]]
+def variable(scope: Scope, name: str) -> str | None:
+    """What a variable or parameter holds, None where nothing in the script says."""
+    process = scope.world.process
+    if name.isdigit():
+        arguments, number = process.arguments, int(name[:6])
+        if number == 0:
+            return process.name
+        if arguments is None:
+            return None
+        return arguments[number - 1] if number <= len(arguments) else ""
+    if name in process.variables:
+        return process.variables[name]
+    if name in process.arrays:
+        return process.arrays[name][0] if process.arrays[name] else ""
+    if name in _ENVIRONMENT:
+        return _ENVIRONMENT[name]
+    match name:
+        case "PWD":
+            return process.directory
+        case "#":
+            return None if process.arguments is None else str(len(process.arguments))
+        case "?":
+            return None if scope.world.status is None else "0" if scope.world.status else "1"
         case _:
-            return [["/dev/fd/63"]]
+            return None
 
 
-def _variable(shell: "Shell", inside: str) -> list[list[str]]:
+def _part(scope: Scope, part: Part) -> list[str]:
+    """What a piece of a word stands for: one text, save for arrays."""
+    match part.kind:
+        case "text" | "operator":
+            return [part.text]
+        case "variable":
+            return _variable(scope, part.text)
+        case "command":
+            if not part.text.strip():
+                return [""]
+            return [scope.inner(part.text, arguments=scope.world.process.arguments).rstrip("\n")]
+        case "arithmetic":
+            found = arithmetic.value(part.text, lambda name: variable(scope, name))
+            return [UNKNOWN if found is None else str(found)]
+        case "process<":
+            scope.machine.changes += 1
+            path = f"/dev/fd/{scope.machine.changes}"
+            printed = scope.inner(part.text)
+            scope.world.write(path, printed, scope.place)
+            return [path]
+        case _:
+            return ["/dev/fd/63"]
+
+
+def _variable(scope: Scope, inside: str) -> list[str]:
     found = _PARAMETER.fullmatch(inside)
     if not found:
-        return [[f"${{{inside[:40]}}}"]]
+        return [f"${{{inside[:40]}}}"]
     mark, name, index, operation = found.groups()
+    process = scope.world.process
+    if mark and not name:
+        return [f"${{{inside[:40]}}}"]
     if name in ("@", "*"):
-        return [list(shell.arguments)]
-    if name.isdigit():
-        number = int(name[:6])
-        values = [shell.arguments[number - 1]] if 0 < number <= len(shell.arguments) else None
-    elif name in shell.arrays:
-        array = shell.arrays[name]
+        if mark == "#":
+            return [variable(scope, "#") or UNKNOWN]
+        values = process.arguments or []
+        numbers = re.fullmatch(r":(\d{1,4})(?::(\d{1,4}))?", operation)
+        if numbers:
+            start = max(int(numbers[1]) - 1, 0)
+            values = values[start : start + int(numbers[2]) if numbers[2] else None]
+        elif operation and not values:
+            return [_operation(scope, name, "", operation)]
+        return list(values)
+    value: str | None
+    if name in process.arrays and index is not None:
+        array = process.arrays[name]
         if index in ("@", "*"):
-            return [list(array)]
-        number = int(index[:6]) if index and index.isdigit() else 0
-        values = [array[number]] if number < len(array) else None
-    elif name in shell.variables:
-        values = shell.variables[name]
-    elif name in _ENVIRONMENT:
-        values = [_ENVIRONMENT[name]]
-    elif name == "PWD":
-        values = [shell.directory]
+            return [str(len(array))] if mark == "#" else list(array)
+        number = int(index[:6]) if index.isdigit() else 0
+        value = array[number] if number < len(array) else None
     else:
-        values = None
+        value = variable(scope, name)
     if mark == "#":
-        return [[str(len(values[-1]))]] if values else [["0"]]
+        return [str(len(value)) if value is not None and is_known(value) else UNKNOWN]
     if mark == "!":
-        targets = values or []
-        return [
-            each for target in targets if re.fullmatch(r"\w+", target) for each in _variable(shell, target)
-        ] or [[f"${{!{name}}}"]]
+        if value is not None and re.fullmatch(r"\w+", value):
+            return _variable(scope, value)
+        return [f"${{!{name}}}"]
     if operation:
-        return [[text] for text in _operation(shell, name, values, operation)]
-    if values is None:
-        return [[""]] if name.isdigit() else [[f"${name}" if name in "#?$!-" else f"${{{name}}}"]]
-    return [[value] for value in values]
+        return [_operation(scope, name, value, operation)]
+    if value is None:
+        return [f"${name}" if name in "#?$!-" or name.isdigit() else f"${{{name}}}"]
+    return [value]
 
 
-def _operation(shell: "Shell", name: str, values: list[str] | None, operation: str) -> list[str]:
-    kind = re.match(r":?[-=+?]|##?|%%?|//?|\^\^?|,,?|:", operation)
+def _operation(scope: Scope, name: str, value: str | None, operation: str) -> str:
+    kind = _OPERATOR.match(operation)
     operator = kind[0] if kind else ""
     rest = operation[len(operator) :]
+    if operator in (":-", "-", ":=", "=", ":+", "+"):
+        return _default(scope, name, value, operator, rest)
+    if operator in (":?", "?"):
+        return value if value is not None else f"${{{name}}}"
+    if value is None:
+        return f"${{{name}}}"
+    if value == UNKNOWN:
+        return value
+    changed = _changed(scope, value, operator, rest)
+    return changed if changed is not None else f"${{{name}}}"
 
-    def given() -> list[str]:
-        return texts(shell, _argument(rest)) or [""]
 
-    match operator:
-        case ":-" | "-" | ":=" | "=":
-            chosen = [value for value in values or [] if value or operator[0] != ":"]
-            if not chosen or (len(chosen) < len(values or [])):
-                chosen += given()
-            if "=" in operator:
-                shell.variables[name] = chosen
-            return chosen
-        case ":+" | "+":
-            return given() if values else [""]
-        case ":?" | "?":
-            return values if values is not None else [f"${{{name}}}"]
-        case _:
-            pass
-    if values is None:
-        return [f"${{{name}}}"]
+def _default(scope: Scope, name: str, value: str | None, operator: str, rest: str) -> str:
+    is_set = value is not None and (bool(value) or operator[0] != ":")
+    if name.isdigit() and value == "":
+        is_set = False  # an argument that is not there
+    unnamed = value is None and name.isdigit() and scope.world.process.arguments is None
+    if unnamed or (is_set and value == UNKNOWN and operator[0] == ":"):
+        is_set = scope.choose(f"-n ${name}", ("-n", f"${name}"))
+        value = UNKNOWN if is_set else ""
+    if operator[-1] == "+":
+        return text(scope, _argument(rest)) if is_set else ""
+    chosen = value if is_set and value is not None else text(scope, _argument(rest))
+    if operator[-1] == "=":
+        scope.world.process.variables[name] = chosen
+    return chosen
+
+
+def _changed(scope: Scope, value: str, operator: str, rest: str) -> str | None:
+    """What cutting and replacing makes of a value; None where it cannot be told."""
     match operator:
         case "^^":
-            return [value.upper() for value in values]
+            return value.upper()
         case ",,":
-            return [value.lower() for value in values]
+            return value.lower()
+        case "^" | ",":
+            return (value[:1].upper() if operator == "^" else value[:1].lower()) + value[1:]
+        case "@":
+            return value
         case "/" | "//":
-            pattern, _, new = rest.partition("/")
-            old, put = texts(shell, _argument(pattern))[-1], texts(shell, _argument(new))[-1]
-            if old and not re.search(r"[*?\[]", old):
-                count = -1 if operator == "//" else 1
-                return [value.replace(old, put, count)[:LONGEST] for value in values]
+            old, _, new = rest.partition("/")
+            found = patterns.glob(pattern(scope, _argument(old)))
+            put = text(scope, _argument(new))
+            if found is None or not found.pattern:
+                return None
+            count = 0 if operator == "//" else 1
+            return found.sub(lambda _: put, value[:LONGEST], count=count)[:LONGEST]
         case "%" | "%%" | "#" | "##":
-            if not re.search(r"[*?\[$`\\'\"]", rest):
-                cut = str.removesuffix if operator[0] == "%" else str.removeprefix
-                return [cut(value, rest) for value in values]
+            if len(value) > 4_000:
+                return None
+            found = patterns.glob(pattern(scope, _argument(rest)))
+            if found is None:
+                return None
+            places = range(len(value) + 1)
+            if operator[0] == "%":
+                order = places if operator == "%%" else reversed(places)
+                return next((value[:at] for at in order if found.fullmatch(value, at)), value)
+            order = reversed(places) if operator == "##" else places
+            return next((value[at:] for at in order if found.fullmatch(value, 0, at)), value)
         case ":":
             numbers = re.fullmatch(r"\s*(-?\d{1,5})\s*(?::\s*(-?\d{1,5})\s*)?", rest)
-            if numbers:
-                start = int(numbers[1])
-                cut_off = [value[start:] for value in values]
-                if numbers[2]:
-                    cut_off = [value[: int(numbers[2])] for value in cut_off]
-                return cut_off
+            if not numbers:
+                return None
+            cut_off = value[int(numbers[1]) :]
+            return cut_off[: int(numbers[2])] if numbers[2] else cut_off
         case _:
-            pass
-    return [f"${{{name}}}"]
+            return None
 
 
 def _argument(text: str) -> Word:
     if len(text) > 1 and text[0] == text[-1] == "'":
         return (Part("text", text[1:-1], True),)
-    return quoted_parts(text.replace('"', "")) or (Part("text", "", True),)
+    if not re.search(r"[*?\[]", text):
+        return quoted_parts(text.replace('"', "")) or (Part("text", "", True),)
+    # A pattern: what stands in quotes in it stands for itself.
+    parts: list[Part] = []
+    for number, piece in enumerate(re.split(r"[\"']", text)):
+        parts += [part if number % 2 else part._replace(quoted=False) for part in quoted_parts(piece)]
+    return tuple(parts)
 
 
 def _tilde(part: Part) -> str:
@@ -252,18 +283,3 @@ def _braces(text: str) -> list[str]:
                 wider.append(each)
         made = wider[:60]
     return made
-
-
-def _arithmetic(text: str, variables: dict[str, list[str]]) -> str:
-    # A sum of numbers and variables, such as a port is made of.
-    total, sign = 0, 1
-    for token in re.findall(r"\d{1,9}|\$?\w{1,64}|\S", text, re.A)[:40]:
-        if token in ("+", "-"):
-            sign = 1 if token == "+" else -1  # noqa: S105 - an arithmetic sign
-            continue
-        values = variables.get(token.lstrip("$"), [])
-        value = token if token.isdigit() else values[-1] if values else ""
-        if not re.fullmatch(r"\d{1,9}", value, re.A):
-            return UNKNOWN
-        total += sign * int(value)
-    return str(total)

@@ -1,289 +1,350 @@
 """Follows what a shell script does to a machine: variables, files that it writes, programs that it starts.
 
-Nothing is executed. Words are expanded with every value that a variable may have; what only the machine knows stays in
-the text as `$NAME` or `$(command)`. A branch of an if, a loop's body and what follows `||` may or may not run, so what
-they write are alternatives. What single programs do is programs.py's.
+Nothing is executed. Where a script asks what only the machine knows, the world becomes two: one where the answer is
+yes, one where it is no, each with its own variables and files. Both go on, and are one again once they stand alike.
+What single programs do is programs/'s, which this shell is given.
+
+Control flow takes a world and gives those that it becomes. How a world becomes two, and which are followed, is in
+forks.py; single commands are in commands.py.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
-from ..machine.state import UNKNOWN, Machine
-from ..programs import registry as programs
-from . import expansion
-from .syntax import MAX_DEPTH, Block, Node, Pipeline, Redirect, Script, Simple, parse
+from ..machine.state import CONCERNS, UNKNOWN
+from ..machine.world import Process, World, merged
+from . import expansion, relevance
+from .commands import Commands
+from .patterns import glob
+from .syntax import MAX_DEPTH, Block, Node, Pipeline, Script, Simple, Word, parse, source
 
-_VALUES: Final = 6
-_TESTS: Final = frozenset(
-    ("[", "test", "[[", "grep", "egrep", "command", "which", "type", "hash", "pgrep", "!")
-)
-
-Where = Callable[[int], str]
+_TURNS: Final = 30
+_ENDLESS: Final = 4
 
 
-@dataclass(slots=True)
-class Shell:
-    """A running shell: what it knows, and the machine that it changes."""
+class Shell(Commands):
+    """A shell on a machine, in every world that it may be in."""
 
-    machine: Machine
-    where: Where
-    start: Callable[[Sequence[str], str], None]
-    """Told of each program that starts or reconfigures something."""
-    variables: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    arrays: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    functions: dict[str, Block] = field(default_factory=dict[str, Block])
-    called: set[str] = field(default_factory=set[str])
-    aliases: dict[str, str] = field(default_factory=dict[str, str])
-    arguments: list[str] = field(default_factory=list[str])
-    directory: str = "/"
-    maybe: bool = False
-    """Whether what runs now may not run on the machine."""
-    depth: int = 0
-    line: int = 1
-    fixed: int = 0
-    """The line to name while text from elsewhere runs in this shell (eval, source); 0 for none."""
-    ended: bool = False
+    # --- Whole scripts ---
 
-    @property
-    def place(self) -> str:
-        """Where in the user-data the command stands that runs now."""
-        return self.where(self.fixed or self.line)
+    def follow(self, worlds: Sequence[World], text: str, arguments: list[str] | None) -> list[World]:
+        """What becomes of worlds where this script runs from its start to its end."""
+        self.relevant = relevance.Relevant(text)
+        for world in worlds:
+            world.start(Process(arguments=arguments))
+        ended = self.run(list(worlds), text)
+        for world in ended:
+            world.start(Process())
+        return self.fewer(merged(ended))
 
-    def include(self, text: str, stdin: str | None = None) -> str:
-        """Follows a script in this same shell: eval, source."""
-        outer, self.fixed = self.fixed, self.fixed or self.line
-        try:
-            return self.run(text, stdin)
-        finally:
-            self.fixed = outer
+    def follow_command(self, world: World, argv: Sequence[str], process: Process) -> list[World]:
+        """What becomes of a world where this program runs."""
+        world.start(process)
+        return self.explore(world, lambda: self.command(argv))
 
-    def run(self, text: str, stdin: str | None = None) -> str:
-        """Follows a script to its end, and gives what it prints."""
+    def run(self, worlds: list[World], text: str) -> list[World]:
+        """Follows a text as a script in the shell as it is; what runs when it ends, too."""
         if self.depth > MAX_DEPTH // 2:
-            self.machine.say(f"{self.place}: scripts inside scripts, too deep to follow")
-            return UNKNOWN
+            self.note("scripts inside scripts, too deep to follow", elsewhere=True)
+            for world in worlds:
+                world.out += UNKNOWN
+            return worlds
         self.machine.step(1 + len(text) // 20)
+        if self.relevant is not None:
+            self.relevant.add(text)
+        parsed = parse(text)
+        if parsed.too_deep:
+            self.note("nested too deeply to read")
+        elif parsed.unclosed and CONCERNS.search(text):
+            self.note("a script is not closed (a quote, bracket or block), and was read as far as it goes")
+        before = {trap for world in worlds for trap in world.process.traps}
         self.depth += 1
         try:
-            parsed = parse(text)
-            if parsed.too_deep:
-                self.machine.say(f"{self.place}: nested too deeply to read")
-            return self.script(parsed.script, stdin)
+            worlds = self.script(worlds, parsed.script)
+            ended: list[World] = []
+            for world in worlds:
+                traps = [trap for trap in world.process.traps if trap not in before]
+                world.process.traps = tuple(before)
+                flow, world.flow = world.flow, ""
+                after = [world]
+                for trap in traps:
+                    after = [each for one in after for each in self.script([one], parse(trap).script)]
+                for each in after:
+                    each.flow = flow
+                ended += after
+            return merged(ended) if len(ended) > 1 else ended
         finally:
             self.depth -= 1
 
-    def inner(self, text: str, stdin: str | None = None, arguments: Sequence[str] = ()) -> str:
-        """Follows a script in a shell of its own, which inherits what this one knows."""
-        shell = Shell(
-            self.machine,
-            lambda _, place=self.place: place,
-            self.start,
-            dict(self.variables),
-            dict(self.arrays),
-            dict(self.functions),
-            arguments=list(arguments),
-            directory=self.directory,
-            maybe=self.maybe,
-            depth=self.depth,
-        )
-        return shell.run(text, stdin)
-
-    def finish(self, text: str) -> None:
-        """Follows the functions that the script names again but was not seen to call: a trap may."""
-        self.maybe = True
-        for name, block in list(self.functions.items()):
-            if (
-                name not in self.called
-                and len(re.findall(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)) > 1
-            ):
-                self.call(block, [], None)
-
     # --- Lists of commands ---
 
-    def script(self, script: Script, stdin: str | None = None) -> str:
-        printed: list[str] = []
-        tested = False
+    def script(self, worlds: list[World], script: Script) -> list[World]:
+        stopped: list[World] = []
         for pipeline in script:
-            if self.ended:
+            running: list[World] = []
+            for world in worlds:
+                (stopped if world.flow else running).append(world)
+            if not running:
                 break
             self.machine.step()
-            was = self.maybe
-            if pipeline.joined == "||" or (pipeline.joined == "&&" and tested):
-                self.maybe = True
-            if pipeline.joined != "&&":
-                tested = False
-            tested = tested or _is_test(pipeline)
-            printed.append(self.pipeline(pipeline, stdin))
-            self.maybe = was
-        return "".join(printed)
+            after: list[World] = []
+            for world in running:
+                after += self.joined(world, pipeline)
+            if len(after) > 1 and (len(after) > len(running) or isinstance(pipeline.nodes[-1], Block)):
+                after = self.fewer(merged(after))
+            worlds = after
+        else:
+            return merged([*worlds, *stopped]) if stopped else worlds
+        return merged(stopped) if len(stopped) > 1 else stopped
 
-    def pipeline(self, pipeline: Pipeline, stdin: str | None) -> str:
+    def joined(self, world: World, pipeline: Pipeline) -> list[World]:
+        """A pipeline after what stands before it."""
+        if not pipeline.joined:
+            return self.pipeline(world, pipeline)
+        wanted = pipeline.joined == "&&"
+        result: list[World] = []
+        for each in self.answered(world, likely=wanted):
+            result += self.pipeline(each, pipeline) if each.status is wanted else [each]
+        return result
+
+    def pipeline(self, world: World, pipeline: Pipeline) -> list[World]:
         nodes = pipeline.nodes
-        out = ""
-        for number, node in enumerate(nodes):
-            out = self.node(
-                node, stdin if number == 0 else out, alone=len(nodes) == 1 and not pipeline.joined
-            )
-        if len(nodes) > 1:
-            programs.whole_pipeline(self, nodes)
-        return out
+        if len(nodes) == 1:
+            worlds = self.node(world, nodes[0])
+        else:
+            held, world.out = world.out, ""
+            given, process = world.input, world.process
+            worlds = [world]
+            for number, node in enumerate(nodes):
+                after: list[World] = []
+                for each in worlds:
+                    # Each part is a shell of its own.
+                    each.input = each.input if number == 0 else each.out
+                    each.out = ""
+                    each.process = process.copy()
+                    after += self.node(each, node)
+                worlds = merged(after) if len(after) > 1 else after
+            for each in worlds:
+                each.out = held + each.out
+                each.input, each.process, each.flow = given, process.copy(), ""
+            self.together(worlds[-1], nodes)
+        if pipeline.negated:
+            for each in worlds:
+                if each.status is None:
+                    each.doubt = each.doubt._replace(negated=not each.doubt.negated)
+                else:
+                    each.status = not each.status
+        return worlds
 
-    def node(self, node: Node, stdin: str | None, alone: bool = False) -> str:
+    def together(self, world: World, nodes: Sequence[Node]) -> None:
+        """Shows a whole pipeline to who knows programs that only together do something."""
+        commands = [node for node in nodes if isinstance(node, Simple) and node.words]
+        if any(self.programs.joins(part.text) for node in commands for part in node.words[0]):
+
+            def words() -> list[list[str]]:
+                return [
+                    [each for word in node.words for each in expansion.fields(self, word)]
+                    for node in commands
+                ]
+
+            given = self.explored(world, words)[-1][1]
+            self.world = world
+            self.programs.pipeline(self, given)
+
+    # --- Blocks ---
+
+    def node(self, world: World, node: Node) -> list[World]:
         if isinstance(node, Simple):
-            return self.simple(node, stdin, alone)
-        outer = self.line
+            return self.simple(world, node)
         self.line = node.line
-        stdin = self.input(node.redirects, stdin)
-        out = self.block(node, stdin)
-        self.line = outer if node.kind == "function" else self.line
-        return self.output(node.redirects, out)
+        if not node.redirects:
+            return self.block(world, node)
+        worlds = self.explore(world, lambda: self.redirect_input(node.redirects))
+        result: list[World] = []
+        for each in worlds:
+            given, held, each.out = world.input, each.out, ""
+            for after in self.block(each, node):
+                printed, after.out, after.input = after.out, held, given
+                for written in self.explore(after, lambda: self.redirect_output(node.redirects, printed)):  # noqa: B023 - called at once
+                    result.append(written)
+        return result
 
-    def block(self, block: Block, stdin: str | None) -> str:
-        was = self.maybe
-        out: list[str] = []
+    def block(self, world: World, block: Block) -> list[World]:
         match block.kind:
             case "function":
-                self.functions[block.name] = block
+                world.process.functions[block.name] = block
+                world.status = True
+                return [world]
             case "subshell":
-                directory, variables, ended = self.directory, dict(self.variables), self.ended
-                out.append(self.script(block.bodies[0], stdin))
-                self.directory, self.variables, self.ended = directory, variables, ended
+                process = world.process.copy()
+                worlds = self.script([world], block.bodies[0])
+                for each in worlds:
+                    each.process, each.flow = process.copy(), ""
+                return worlds
             case "for":
-                fields = [text for word in block.words for text in expansion.fields(self, word)]
-                for text in fields[:30]:
-                    if block.name:
-                        self.variables[block.name] = [text]
-                    out.append(self.script(block.bodies[0], stdin))
-                if not fields:
-                    self.maybe = True
-                    out.append(self.script(block.bodies[0], stdin))
-                if len(fields) > 30:
-                    self.machine.say(f"{self.where(block.line)}: a loop over too many words to follow")
-            case "if" | "loop" | "case":
-                for number, body in enumerate(block.bodies):
-                    self.maybe = was or number > 0 or block.kind == "case"
-                    out.append(self.script(body, stdin))
-                    self.maybe = was
+                return self.for_loop(world, block)
+            case "while" | "until":
+                return self.loop(world, block)
+            case "if":
+                return self.branches(world, block)
+            case "case":
+                return self.case(world, block)
             case _:
-                out += [self.script(body, stdin) for body in block.bodies]
-        self.maybe = was
-        return "".join(out)
+                return self.script([world], block.bodies[0]) if block.bodies else [world]
 
-    def call(self, block: Block, arguments: list[str], stdin: str | None) -> str:
-        if self.depth > MAX_DEPTH // 2:
-            return UNKNOWN
-        self.called.add(block.name)
-        outer, self.arguments = self.arguments, arguments
-        self.depth += 1
-        out = "".join(self.script(body, stdin) for body in block.bodies)
-        self.depth -= 1
-        self.arguments = outer
-        return out
+    def branches(self, world: World, block: Block) -> list[World]:
+        worlds, result = [world], list[World]()
+        for number in range(0, len(block.bodies), 2):
+            if number + 1 == len(block.bodies):  # else
+                result += self.script(worlds, block.bodies[number])
+                worlds = []
+                break
+            go, worlds = self.split(worlds, block.bodies[number], result)
+            result += self.script(go, block.bodies[number + 1]) if go else []
+            if not worlds:
+                break
+        for each in worlds:
+            each.status = True
+        return [*result, *worlds]
 
-    # --- A command ---
-
-    def simple(self, command: Simple, stdin: str | None, alone: bool) -> str:
-        self.line = command.line
-        self.machine.step()
-        stdin = self.input(command.redirects, stdin)
-        declares = bool(command.words)
-        own: dict[str, list[str]] = {}
-        for name, operator, words in command.assignments:
-            if operator.endswith("("):
-                fields = [text for word in words for text in expansion.fields(self, word)]
-                self.arrays[name] = (self.arrays.get(name, []) if operator[0] == "+" else []) + fields
-                self.variables.pop(name, None)
+    def split(
+        self, worlds: list[World], condition: Script, stopped: list[World]
+    ) -> tuple[list[World], list[World]]:
+        """The worlds where a condition holds, and those where it fails."""
+        sides: tuple[list[World], list[World]] = ([], [])
+        for world in self.script(worlds, condition):
+            if world.flow:
+                stopped.append(world)
                 continue
-            values = expansion.texts(self, words[0] if words else ())
-            old = self.variables.get(name, [])
-            if operator == "+=":
-                values = [before + value for before in old or [""] for value in values]
-            if self.maybe:
-                values = list(dict.fromkeys([*old, *values]))
-            values = [value[: expansion.LONGEST] for value in values[-_VALUES:]]
-            if declares and old:
-                own[name] = old
-            elif declares:
-                own[name] = []
-            self.variables[name] = values
-        # `$(< file)`: a command of a redirection alone prints the file.
-        out = stdin or "" if not command.words and not command.assignments and command.redirects else ""
-        outer_maybe = self.maybe
-        combinations = expansion.commands(self, command.words)
-        self.maybe = self.maybe or len(combinations) > 1
-        for argv in combinations:
-            if argv:
-                out = self.command(argv, stdin, alone)
-        self.maybe = outer_maybe
-        first = combinations[0][:1] if combinations else []
-        if own and first and first[0] not in ("export", "declare", "typeset", "local", "readonly", "eval"):
-            for name, old in own.items():
-                if old:
-                    self.variables[name] = old
-                else:
-                    self.variables.pop(name, None)
-        return self.output(command.redirects, out)
+            for each in self.answered(world):
+                sides[0 if each.status else 1].append(each)
+        return sides
 
-    def command(self, argv: list[str], stdin: str | None, alone: bool = False) -> str:
-        """Follows one program with its words."""
-        if argv[0] in self.aliases and self.depth < MAX_DEPTH // 2:
-            alias = self.aliases.pop(argv[0])
-            try:
-                argv = [*alias.split(), *argv[1:]]
-                return self.command(argv, stdin, alone) if argv else ""
-            finally:
-                self.aliases[argv[0] if not alias.split() else alias.split()[0]] = alias
-        if block := self.functions.get(argv[0]):
-            return self.call(block, argv[1:], stdin)
-        if argv[0] == "exit" and alone and self.depth == 1 and not self.maybe:
-            self.ended = True
-            return ""
-        return programs.run(self, argv, stdin)
+    def case(self, world: World, block: Block) -> list[World]:
+        if not block.words:
+            return [world]
+        result: list[World] = []
+        for each, value in self.explored(world, lambda: expansion.text(self, block.words[0])):
+            result += self.arms(each, block, value)
+        return result
 
-    def input(self, redirects: Sequence[Redirect], stdin: str | None) -> str | None:
-        for redirect in redirects:
-            if redirect.operator == "<<":
-                stdin = expansion.text(self, redirect.word)
-            elif redirect.operator == "<<<":
-                stdin = expansion.text(self, redirect.word) + "\n"
-            elif redirect.operator in ("<", "<>"):
-                stdin = self.file(expansion.text(self, redirect.word))
-        return stdin
+    def arms(self, world: World, block: Block, value: str) -> list[World]:
+        open_, result = [world], list[World]()
+        falling: list[World] = []
+        for body, (words, end) in zip(block.bodies, block.patterns, strict=False):
+            taken = falling
+            left: list[World] = []
+            for each in open_:
+                yes, no = self.matching(each, block.words[0], value, words)
+                taken += yes
+                left += no
+            open_, falling = left, []
+            after = self.script(self.fewer(merged(taken)), body) if taken else []
+            if end == ";&":
+                falling = after
+            elif end == ";;&":
+                open_ = merged([*open_, *after])
+            else:
+                result += after
+            if not open_ and not falling:
+                break
+        for each in open_:
+            each.status = True
+        return [*result, *falling, *open_]
 
-    def output(self, redirects: Sequence[Redirect], out: str) -> str:
-        for redirect in redirects:
-            if redirect.operator in (">", ">>", ">|", "&>", "&>>") and redirect.descriptor in ("", "1"):
-                append = ">>" in redirect.operator
-                for path in expansion.texts(self, redirect.word):
-                    self.write(path, out, append=append)
-                out = ""
-            elif redirect.operator == ">&" and redirect.descriptor == "":
-                target = expansion.text(self, redirect.word)
-                if not re.fullmatch(r"\d*-?", target, re.A):
-                    self.write(target, out)
-                    out = ""
-        return out
+    def matching(
+        self, world: World, word: Word, value: str, words: Sequence[Word]
+    ) -> tuple[list[World], list[World]]:
+        """Where a value matches one of an arm's patterns, and where it does not."""
+        for each in words:
+            pattern = self.explored(world, lambda: expansion.pattern(self, each))[0][1]  # noqa: B023 - called at once
+            if pattern == "*":
+                return [world], []
+            found = glob(pattern)
+            if expansion.is_known(value) and expansion.is_known(pattern) and found is not None:
+                if found.fullmatch(value):
+                    return [world], []
+                continue
+            asked = source([word])
+            self.world = world
+            once = "$(" in asked or "`" in asked
+            self.ask(f"{asked} is {source([each])}", () if once else (asked, source([each])), "holds")
+            yes, no = _sides(self.answered(world))
+            if not no:
+                return yes, []
+            if not yes:
+                continue
+            rest = self.matching(no[0], word, value, words[list(words).index(each) + 1 :])
+            return [*yes, *rest[0]], rest[1]
+        return [], [world]
 
-    # --- Files ---
+    def for_loop(self, world: World, block: Block) -> list[World]:
+        def words() -> list[str]:
+            return [text for word in block.words for text in expansion.fields(self, word)]
 
-    def path(self, path: str) -> str:
-        return self.machine.path(path, self.directory)
+        finished: list[World] = []
+        if not block.name:  # for ((...)): how often is not read
+            return self.turn([world], block, finished) + finished
+        for each, given in self.explored(world, words):
+            worlds = [each]
+            each.status = True
+            if len(given) > _TURNS:
+                self.note("a loop over too many words to follow", elsewhere=True)
+            for text in given[:_TURNS]:
+                for one in worlds:
+                    one.process.variables[block.name] = text
+                worlds = self.turn(worlds, block, finished)
+                if not worlds:
+                    break
+            finished += worlds
+        return finished
 
-    def write(self, path: str, text: str, *, append: bool = False) -> None:
-        if not path or path.startswith("/dev/"):
-            return
-        self.machine.write(self.path(path), text, self.place, append=append, maybe=self.maybe)
+    def loop(self, world: World, block: Block) -> list[World]:
+        worlds, finished = [world], list[World]()
+        for turn in range(_TURNS):
+            certain = all(each.conditions == world.conditions for each in worlds)
+            go, stop = self.split(worlds, block.bodies[0], finished)
+            if block.kind == "until":
+                go, stop = stop, go
+            finished += stop
+            if not go:
+                return finished
+            undecided = bool(stop) or not certain
+            before = [each.copy() for each in go] if turn else []
+            worlds = self.turn(go, block, finished, body=1)
+            same = len(before) == len(worlds) and all(
+                one.process == other.process and one.files == other.files and one.input == other.input
+                for one, other in zip(before, worlds, strict=True)
+            )
+            if not worlds or (undecided and turn) or same or (turn >= _ENDLESS and not _counts(block)):
+                break
+        return [*finished, *worlds]
 
-    def file(self, path: str) -> str:
-        """The last content that a file may have."""
-        contents = self.machine.read(self.path(path))
-        return contents[-1].text if contents else UNKNOWN
+    def turn(self, worlds: list[World], block: Block, finished: list[World], body: int = 0) -> list[World]:
+        """One turn of a loop: the worlds where it goes on."""
+        going: list[World] = []
+        for each in self.script(worlds, block.bodies[body]):
+            if each.flow == "break":
+                each.flow = ""
+                finished.append(each)
+            elif each.flow in ("", "continue"):
+                each.flow = ""
+                going.append(each)
+            else:
+                finished.append(each)
+        return self.fewer(merged(going)) if len(going) > 1 else going
 
 
-def _is_test(pipeline: Pipeline) -> bool:
-    node = pipeline.nodes[-1]
-    if not isinstance(node, Simple) or not node.words:
-        return False
-    return "".join(part.text for part in node.words[0]) in _TESTS
+def _sides(worlds: Sequence[World]) -> tuple[list[World], list[World]]:
+    return [each for each in worlds if each.status], [each for each in worlds if not each.status]
+
+
+def _counts(block: Block) -> bool:
+    """Whether a loop's condition is one that may end it: anything but `true` and `:`."""
+    words = [
+        source(node.words)
+        for pipeline in block.bodies[0]
+        for node in pipeline.nodes
+        if isinstance(node, Simple)
+    ]
+    return words not in (["true"], [":"], ["false"])

@@ -1,13 +1,17 @@
 """Reads shell text into commands: words with their quoting, redirections, here-documents, blocks. Pure.
 
 The grammar is POSIX sh with bash's everyday additions (arrays, `[[`, `<<<`, `$'...'`). Nothing is expanded or run here:
-that is shell.py's. Text that is no shell at all still gives some commands, and never an error: user-data may hold
-anything.
+that is interpreter.py's. Text that is no shell at all still gives some commands, and never an error: user-data may hold
+anything; `Parsed` says where a text is not one that a shell would take to its end.
+
+One file, since a grammar's rules all call one another.
 """
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -48,14 +52,16 @@ class Block:
     """A compound command."""
 
     kind: str
-    """group, subshell, if, loop, for, case, function."""
+    """group, subshell, if, while, until, for, case, function."""
     line: int
     name: str = ""
     """The variable of a for loop, the name of a function."""
     words: list[Word] = field(default_factory=list[Word])
-    """What a for loop goes through."""
+    """What a for loop goes through; the word of a case."""
     bodies: "list[Script]" = field(default_factory=list["Script"])
     """The lists of commands inside; in an if, condition and branch by turns."""
+    patterns: list[tuple[list[Word], str]] = field(default_factory=list[tuple[list[Word], str]])
+    """Of each arm of a case: its patterns, and what ends it (;; or ;& or ;;&)."""
     redirects: list[Redirect] = field(default_factory=list[Redirect])
 
 
@@ -63,10 +69,13 @@ Node = Simple | Block
 
 
 class Pipeline(NamedTuple):
-    """Commands joined by `|`, and what joined them to the pipeline before: "", "&&" or "||"."""
+    """Commands joined by `|`."""
 
     joined: str
+    """What joins them to the pipeline before: "", "&&" or "||"."""
     nodes: list[Node]
+    negated: bool = False
+    """Whether a `!` stands before them."""
 
 
 Script = list[Pipeline]
@@ -87,9 +96,12 @@ _FUNCTION_NAME = re.compile(r"[^\s(){};&|]*")
 _PARENTHESES = re.compile(r"[ \t]*\([ \t]*\)")
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 _IN = re.compile(r"in(?=\s)")
+_ESAC = re.compile(r"esac(?=[\s;&|()]|$)")
 _CASE_END = re.compile(r";;&|;;|;&")
 _ESCAPED = re.compile(r"\$'((?:[^'\\]|\\.)*)'?", re.S)
 _INNER = re.compile(r"[^\\'\"`(){}$#]+")
+_BRACKETS = re.compile(r"\[\[(?=\s)")
+_TEST_OPERATOR = re.compile(r"&&|\|\||[()<>]|!(?=\s)")
 _NEVER: Final[frozenset[str]] = frozenset()
 
 
@@ -99,12 +111,29 @@ class Parsed(NamedTuple):
     script: Script
     too_deep: bool
     """Whether something is nested deeper than MAX_DEPTH, and not read."""
+    unclosed: bool
+    """Whether a quote, bracket or block is open at the end: no shell would run the whole text."""
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Parsed:
-    """The commands of a script, in order."""
+    """The commands of a script, in order. Nobody changes them: one reading does for all worlds."""
     parser = _Parser(text.replace("\r\n", "\n"), 0)
-    return Parsed(parser.script(), parser.too_deep)
+    return Parsed(parser.script(), parser.too_deep, parser.unclosed)
+
+
+def source(words: Sequence[Word]) -> str:
+    """Words much as they were written, for people to read."""
+    return " ".join("".join(_SOURCES.get(part.kind, "%s") % part.text for part in word) for word in words)
+
+
+_SOURCES: Final = {
+    "variable": "$%s",
+    "command": "$(%s)",
+    "arithmetic": "$((%s))",
+    "process<": "<(%s)",
+    "process>": ">(%s)",
+}
 
 
 def quoted_parts(text: str) -> Word:
@@ -120,6 +149,7 @@ class _Parser:
         self.depth = depth
         self.too_deep = False
         self.unclosed = False
+        self.no_bracket = False  # looked up once: looking again for each of many would take for ever
         self.waiting: list[tuple[Redirect, str, bool, bool]] = []
         self.newlines = [found.start() for found in re.finditer("\n", text)]
 
@@ -168,19 +198,21 @@ class _Parser:
                     self.at = keyword.end()  # one that nothing opened
                     continue
                 before = self.at
-                nodes = self.pipeline()
+                nodes, negated = self.pipeline()
                 if nodes:
-                    script.append(Pipeline(joined, nodes))
+                    script.append(Pipeline(joined, nodes, negated))
                 joined = ""
                 if self.at == before:
                     self.at += 1
         return script
 
-    def pipeline(self) -> list[Node]:
+    def pipeline(self) -> tuple[list[Node], bool]:
         nodes: list[Node] = []
+        negated = False
         while self.at < self.end:
             self.blank()
             while keyword := _PREFIX.match(self.text, self.at):
+                negated = negated != (keyword[0] == "!")
                 self.at = keyword.end()
                 self.blank()
             node = self.node()
@@ -192,16 +224,20 @@ class _Parser:
                 self.blank_lines()
             else:
                 break
-        return nodes
+        return nodes, negated
 
     def node(self) -> Node | None:
         keyword = _KEYWORD.match(self.text, self.at)
         opener = keyword[0] if keyword else ""
         if self.text.startswith("((", self.at):
             close = self.closing(self.at + 1)
-            if close is not None and self.text.startswith("))", close - 1):
-                self.at = close + 1
-                return None
+            if close is not None and self.text.startswith("))", close):
+                inside = self.text[self.at + 2 : close]
+                command = Simple(
+                    self.line(), [(Part("text", "((", True),), (Part("arithmetic", inside, True),)]
+                )
+                self.at = close + 2
+                return command
         line = self.line()
         if self.text.startswith("(", self.at):
             opener = "("
@@ -235,7 +271,7 @@ class _Parser:
         match opener:
             case "{" | "(":
                 body = self.commands(frozenset("}") if opener == "{" else _NEVER)
-                self.expect("}" if opener == "{" else ")")
+                self.close("}" if opener == "{" else ")")
                 return Block("group" if opener == "{" else "subshell", line, bodies=[body])
             case "if":
                 bodies: list[Script] = []
@@ -243,6 +279,7 @@ class _Parser:
                     bodies.append(self.commands(frozenset(("then", "elif", "else", "fi"))))
                     keyword = _KEYWORD.match(self.text, self.at)
                     if not keyword or keyword[0] not in ("then", "elif", "else", "fi"):
+                        self.unclosed = True
                         break
                     self.at = keyword.end()
                     if keyword[0] == "fi":
@@ -250,7 +287,7 @@ class _Parser:
                 return Block("if", line, bodies=bodies)
             case "while" | "until":
                 condition = self.commands(frozenset(("do",)))
-                return Block("loop", line, bodies=[condition, self.do_done()])
+                return Block(opener, line, bodies=[condition, self.do_done()])
             case "for" | "select":
                 return self.for_loop(line)
             case "case":
@@ -273,9 +310,9 @@ class _Parser:
         if self.text.startswith(";", self.at):
             self.at += 1
             self.blank_lines()
-        self.expect("do")
+        self.close("do")
         body = self.commands(frozenset(("done",)))
-        self.expect("done")
+        self.close("done")
         return body
 
     def for_loop(self, line: int) -> Block:
@@ -289,7 +326,9 @@ class _Parser:
             name = found[0]
             self.at = found.end()
             self.blank_lines()
+            words = [(Part("variable", "@", True),)]
             if found := _IN.match(self.text, self.at):
+                words = []
                 self.at = found.end()
                 self.blank()
                 while self.at < self.end and self.text[self.at] not in "\n;&|()<>":
@@ -299,29 +338,44 @@ class _Parser:
 
     def case(self, line: int) -> Block:
         self.blank()
+        block = Block("case", line)
         if self.at < self.end and self.text[self.at] not in "\n;&|()<>":
-            self.word()
+            block.words = [self.word()]
         self.blank_lines()
         self.expect("in")
-        bodies: list[Script] = []
-        while self.at < self.end:
+        while True:
             self.blank_lines()
-            if self.expect("esac"):
-                break
+            if self.at >= self.end:
+                self.unclosed = True
+                return block
+            if _ESAC.match(self.text, self.at):
+                self.at += 4
+                return block
             before = self.at
-            # The pattern: up to its parenthesis.
-            self.at += self.text.startswith("(", self.at)
-            while self.at < self.end and self.text[self.at] != ")":
-                self.at += 1
-                if self.text[self.at - 1] in "\\":
-                    self.at += 1
-            self.at += 1
-            bodies.append(self.commands(frozenset(("esac",))))
-            if found := _CASE_END.match(self.text, self.at):
-                self.at = found.end()
+            patterns = self.case_patterns()
+            block.bodies.append(self.commands(frozenset(("esac",))))
+            found = _CASE_END.match(self.text, self.at)
+            self.at = found.end() if found else self.at
+            block.patterns.append((patterns, found[0] if found else ";;"))
             if self.at == before:
                 self.at += 1
-        return Block("case", line, bodies=bodies)
+
+    def case_patterns(self) -> list[Word]:
+        """The patterns of an arm, up to their parenthesis."""
+        patterns: list[Word] = []
+        self.at += self.text.startswith("(", self.at)
+        while self.at < self.end and self.text[self.at] != ")":
+            self.blank()
+            if self.at < self.end and self.text[self.at] in "\n;&|<>(":
+                self.at += 1
+            elif self.at < self.end and self.text[self.at] != ")":
+                patterns.append(self.word())
+        self.at = min(self.at + 1, self.end)
+        return patterns
+
+    def close(self, keyword: str) -> None:
+        """What must follow to end a block."""
+        self.unclosed = not self.expect(keyword) or self.unclosed
 
     def expect(self, keyword: str) -> bool:
         if self.text.startswith(keyword, self.at):
@@ -382,6 +436,9 @@ class _Parser:
             if char == "#":
                 self.comment()
                 break
+            if not command.words and _BRACKETS.match(self.text, self.at):
+                self.brackets(command)
+                continue
             found = _REDIRECT.match(self.text, self.at) if char in "0123456789{&<>" else None
             if found and not (found[2] in "<>" and self.text.startswith("(", found.end())):
                 command.redirects.append(self.redirect(found))
@@ -412,6 +469,46 @@ class _Parser:
         if command.words or command.assignments or command.redirects:
             return command
         return None
+
+    def brackets(self, command: Simple) -> None:
+        """`[[ ... ]]`: operators inside are words, and end nothing."""
+        while self.at < self.end:
+            self.blank_lines()
+            if self.text.startswith("]]", self.at):
+                self.at += 2
+                command.words.append((Part("text", "]]", False),))
+                return
+            if found := _TEST_OPERATOR.match(self.text, self.at):
+                self.at = found.end()
+                command.words.append((Part("operator", found[0], False),))
+                continue
+            before = self.at
+            word = self.word()
+            if word and word[-1].text == "=~" and len(word) == 1:
+                command.words.append((Part("operator", "=~", False),))
+                self.blank()
+                command.words.append(self.regular_expression())
+                continue
+            command.words.append(word)
+            if self.at == before:
+                break
+        self.unclosed = True
+
+    def regular_expression(self) -> Word:
+        """What stands after `=~`: brackets and bars are its own."""
+        parts: list[Part] = []
+        depth = 0
+        while self.at < self.end:
+            char = self.text[self.at]
+            if char in " \t\r\n" and depth <= 0:
+                break
+            if char in "()|<>&; \t\r\n":
+                depth += (char == "(") - (char == ")")
+                parts.append(Part("text", char, False))
+                self.at += 1
+            else:
+                parts += self.word() or (Part("text", char, False),)
+        return tuple(parts)
 
     def array(self) -> list[Word]:
         words: list[Word] = []
@@ -460,7 +557,8 @@ class _Parser:
                 self.at += 2
             elif char == "'":
                 close = self.text.find("'", self.at + 1)
-                close = self.end if close < 0 else close
+                if close < 0:
+                    close, self.unclosed = self.end, True
                 parts.append(Part("text", self.text[self.at + 1 : close], True))
                 self.at = close + 1
             elif char == '"':
@@ -478,7 +576,10 @@ class _Parser:
 
     def in_quotes(self, stop: str) -> list[Part]:
         parts: list[Part] = []
-        while self.at < self.end:
+        while True:
+            if self.at >= self.end:
+                self.unclosed = self.unclosed or bool(stop)
+                break
             char = self.text[self.at]
             if char == stop:
                 self.at += 1
@@ -517,6 +618,7 @@ class _Parser:
             while close < self.end and text[close] != "`":
                 close += 2 if text[close] == "\\" else 1
             inside = text[self.at + 1 : close]
+            self.unclosed = self.unclosed or close >= self.end
             self.at = min(close + 1, self.end)
             return Part("command", re.sub(r"\\([$`\\])", r"\1", inside), quoted)
         if text.startswith("$(", self.at):
@@ -546,7 +648,7 @@ class _Parser:
 
     def closing(self, at: int) -> int | None:
         """Where the bracket at this place closes, None where it does not."""
-        if self.unclosed:  # looked up once: looking again for each of many would take for ever
+        if self.no_bracket:
             return None
         open_brackets = [self.text[at]]
         at += 1
@@ -582,7 +684,7 @@ class _Parser:
                 if not open_brackets:
                     return at
             at += 1
-        self.unclosed = True
+        self.unclosed = self.no_bracket = True
         return None
 
 

@@ -17,12 +17,12 @@ def container_findings(facts: Facts) -> Iterator[Finding]:
     for container in facts.containers:
         where = container.where or "the container"
         judged = judge(f"#!/bin/sh\n{shlex.join(_run(container))}\n")
-        for found in judged.listeners:
-            if not found.listener.safe:
-                yield listener_finding(where, found.listener)
+        for found in judged.unsafe:
+            yield listener_finding(where, found.listener)
         for sentence in judged.unread:
             yield Finding(Certainty.UNREADABLE, f"{where}: {sentence}")
-        yield from doubtful(container.doubts, f": {where} may serve the Docker API to whoever connects")
+        if not judged.unsafe:
+            yield from doubtful(container.doubts, f": {where} may serve the Docker API to whoever connects")
     yield from doubtful(
         facts.unread_containers, ", so a container may serve the Docker API to whoever connects"
     )

@@ -1,40 +1,23 @@
-"""Judges what machines do at first boot, by `boot`: listeners, keys, and whether Docker runs there at all.
+"""Judges what machines run, at first boot or later, by `boot`: listeners, keys, and whether Docker runs there at all.
 
-A start-up document may hold secrets, so findings name the place in it, the port and a digest, and repeat nothing.
+A document may hold secrets, so findings name the place in it, the port and a digest, and repeat nothing.
 """
 
 import hashlib
 from collections.abc import Iterator
-from functools import lru_cache
 
 from ...boot import BootJudgement, judge
-from ...boot.formats.documents import read
 from ...core.dockerd import Access, Listener
 from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
 from ..reading.values import About
 
 
-@lru_cache(maxsize=64)
-def judgement(text: str) -> BootJudgement:
-    """What a start-up document does. Remembered, since several policies ask about one document."""
-    return judge(text)
-
-
-@lru_cache(maxsize=64)
-def undecoded(text: str) -> tuple[str, ...]:
-    """What of a start-up document could not be decoded, and so not searched for keys."""
-    try:
-        return tuple(read(text).unread)
-    except RecursionError:
-        return ("the user-data is nested too deeply to read",)
-
-
 def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
-    """The start-up documents of a machine that are known."""
+    """The documents of a machine that are known. `boot` remembers what several policies ask about."""
     for document in machine.user_data:
         if document.text is not None:
-            yield document, judgement(document.text)
+            yield document, judge(document.text)
 
 
 def runs_docker(machine: Machine) -> bool:
@@ -50,13 +33,28 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
                 if not found.listener.safe:
                     place = _place(document) + (f", {found.where}" if document.has_lines else "")
                     yield listener_finding(place, found.listener)
-            for sentence in judged.unread:
-                yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
-            yield from doubtful(document.elsewhere, ", which cannot be read here")
+            yield from _unread(document, judged)
         yield from _unknown(machine, "it may make dockerd listen without asking for client certificates")
     yield from doubtful(
-        facts.unread_machines, ", so dockerd may listen without asking for client certificates"
+        [*facts.unread_machines, *facts.unread_documents],
+        ", so dockerd may listen without asking for client certificates",
     )
+
+
+def _unread(document: UserData, judged: BootJudgement) -> Iterator[Finding]:
+    """What of a document could not be read: where it has nothing to do with Docker, in one sentence."""
+    elsewhere = list(map(str, document.elsewhere))
+    unrelated = [sentence for sentence in judged.unread if not sentence.concerns_docker]
+    for sentence in judged.unread:
+        if sentence.concerns_docker:
+            yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+    if judged.runs_docker:
+        yield from (
+            Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}") for sentence in elsewhere
+        )
+    elif unrelated := [*unrelated, *elsewhere]:
+        more = f" (and {len(unrelated) - 1} more)" if len(unrelated) > 1 else ""
+        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unrelated[0]}{more}")
 
 
 def secret_findings(facts: Facts) -> Iterator[Finding]:
@@ -71,12 +69,12 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                     f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
                     "instead"
                 )
-            for sentence in undecoded(document.text or ""):
-                yield Finding(
-                    Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
-                )
+            concerned = {each for each in judged.unread if each.concerns_docker}
+            for sentence in judged.undecoded:
+                certainty = Certainty.UNREADABLE if sentence in concerned else Certainty.UNRELATED
+                yield Finding(certainty, f"{_place(document)}: {sentence}, so it may hold a private key")
         yield from _unknown(machine, "it may hold a private key", of_commands=False)
-    yield from doubtful(facts.unread_machines, ", so it may hold a private key")
+    yield from doubtful([*facts.unread_machines, *facts.unread_documents], ", so it may hold a private key")
 
 
 def metadata_findings(facts: Facts) -> Iterator[Finding]:

@@ -128,11 +128,13 @@ def _acl(items: list[AclItem], port: int, trusted: Trusted) -> Iterator[Finding]
 
 def _forward(forward: Forward, port: int) -> Iterator[Finding]:
     says = f"{forward.where}: {forward.by} {forward.what} TCP {port}"
+    if port != 2375 and not forward.hides_client:
+        return
     if forward.doubts:
         yield from doubtful(forward.doubts, f": {forward.by} may be one that {forward.what} TCP {port}")
     elif port == 2375:
         yield violation(f"{says}, Docker's port without TLS; take another port, or delete it")
-    elif forward.hides_client:
+    else:
         yield violation(
             f"{says}, so whoever reaches {forward.by} reaches the daemon, and the daemon's firewall sees "
             f"{forward.by} for its client; let clients reach the host itself"

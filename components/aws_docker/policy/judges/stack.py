@@ -5,6 +5,7 @@ The join of resources is `reading.join`'s; who reaches a port by one rule is `ju
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Final
 
 from pulumi_policy import PolicyResource
 
@@ -13,9 +14,12 @@ from ...core.trust import too_wide
 from ..configuration import NOBODY, Settings
 from ..findings import Certainty, Finding, guarded, violation
 from ..reading.facts import Facts, Ingress
-from ..reading.join import Host, Index
-from .machines import documents
+from ..reading.join import Forwarded, Host, Index
+from ..reading.table import read
+from .machines import documents, listener_finding
 from .sources import network_findings
+
+_DOCKER_PORTS: Final = (2375, 2376)
 
 
 def exposure_findings(index: Index, configured: Settings) -> Iterator[tuple[str, Finding]]:
@@ -26,6 +30,15 @@ def exposure_findings(index: Index, configured: Settings) -> Iterator[tuple[str,
     for host in index.hosts():
         for finding in guarded(partial(_host, host, index, configured)):
             yield host.resource.urn, finding
+        for forwarded in index.forwarded(host.resource):
+            for finding in guarded(partial(_forwarded, forwarded, host)):
+                yield forwarded.resource.urn, finding
+    for service, made in index.published():
+        for finding in guarded(partial(_published, made)):
+            yield service.urn, finding
+    for sender, document, facts in index.sent():
+        for finding in guarded(partial(_sent, document, facts)):
+            yield sender.urn, finding
 
 
 def _prefix_lists(
@@ -62,6 +75,40 @@ def _host(host: Host, index: Index, configured: Settings) -> Iterator[Finding]:
                 f"{host.resource.name}: {says}, behind {groups}, which this stack did not make, so who reaches it "
                 "cannot be told here; the audit can",
             )
+
+
+def _forwarded(forwarded: Forwarded, host: Host) -> Iterator[Finding]:
+    """A load balancer in front of the Docker API on a port of its own; Docker's two ports are judged everywhere."""
+    for listener in _listeners(host):
+        if forwarded.port.raw == listener.port and listener.port not in _DOCKER_PORTS:
+            yield violation(
+                f"the load balancer forwards to TCP {listener.port} of {host.resource.name}, where the Docker API is "
+                f"served ({listener.access.value}): who reaches it is no longer for its rules to say"
+            )
+
+
+def _published(made: PolicyResource) -> Iterator[Finding]:
+    """An endpoint service in front of Docker's ports: other networks and accounts reach them."""
+    facts = read(made.resource_type, made.props)
+    for forward in () if facts is None else facts.forwards:
+        for port in _DOCKER_PORTS:
+            if forward.first <= port <= forward.last and not forward.doubts:
+                yield violation(
+                    f"the service publishes TCP {port}, by {made.name}, to other networks and accounts; leave Docker's "
+                    "ports out of it"
+                )
+
+
+def _sent(document: PolicyResource, facts: Facts) -> Iterator[Finding]:
+    """What a document opens with the parameters that are sent to it, and not with its own."""
+    own = read(document.resource_type, document.props) or Facts()
+    for listener in _unsafe(facts) - _unsafe(own):
+        yield listener_finding(f"{document.name}, with these parameters", listener)
+
+
+def _unsafe(facts: Facts) -> set[Listener]:
+    judged = (judged for machine in facts.machines for _, judged in documents(machine))
+    return {found.listener for each in judged for found in each.unsafe}
 
 
 def _listeners(host: Host) -> Iterator[Listener]:

@@ -154,6 +154,8 @@ class Facts:
     """What of the network could not be read at all."""
     unread_machines: list[Doubt] = field(default_factory=list[Doubt])
     """What of machines could not be read at all."""
+    unread_documents: list[Doubt] = field(default_factory=list[Doubt])
+    """What of documents that are sent to machines could not be read at all."""
     unread_containers: list[Doubt] = field(default_factory=list[Doubt])
     """What of containers could not be read at all."""
     unread_clients: list[Doubt] = field(default_factory=list[Doubt])

@@ -4,7 +4,7 @@ Only TCP counts. Who forwards hides the client from the daemon, and often TLS, t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -70,25 +70,26 @@ def api(resource: Value, facts: Facts) -> None:
     if body.doubt:
         facts.unread.append(body.doubt)
         return
-    for integration in _integrations(body):
-        kind = integration["type"]
-        if (kind.text or "").upper() not in _BY_NAME:
-            _uri(integration["uri"], facts)
+    for holder in (body["paths"], body["components"]["x-amazon-apigateway-integrations"]):
+        for integration in _integrations(holder):
+            if doubt := integration.doubt:
+                facts.unread.append(doubt)
+            elif (integration["type"].text or "").upper() not in _BY_NAME:
+                _uri(integration["uri"], facts)
 
 
 def _integrations(body: Value) -> Iterator[Value]:
+    """The integrations in a part of an OpenAPI document, and what of it is not known."""
     left, waiting = _MOST_VALUES, [(body, 0)]
     while waiting:
         value, depth = waiting.pop()
         left -= 1
         if depth > _DEEPEST or left < 0:
             raise Malformed("it is nested too deeply, or holds too much, to be read")
-        if isinstance(value.raw, Mapping):
-            for name in value.names():
-                if name == "x-amazon-apigateway-integration" and isinstance(value[name].raw, Mapping):
-                    yield value[name]
-                else:
-                    waiting.append((value[name], depth + 1))
+        if value.doubt or (value.is_map and "uri" in value.names()):
+            yield value
+        elif value.is_map:
+            waiting += [(value[name], depth + 1) for name in value.names()]
         elif value.is_list:
             waiting += [(item, depth + 1) for item in value.each()]
 
@@ -150,8 +151,8 @@ def custom_routing(resource: Value, facts: Facts) -> None:
     """An endpoint group of Global Accelerator's custom routing: the ports of instances that it reaches."""
     for item in facts.known_items(resource["destinationConfigurations"]):
         protocols = item["protocols"]
-        named = {str(each.raw).upper() for each in protocols.each()}
-        if protocols.doubt or "TCP" in named:
+        named = {str(each.raw).upper() for each in protocols.each() if not each.doubt}
+        if "TCP" in named or any(each.doubt for each in (protocols, *protocols.each())):
             _range(item["fromPort"], facts, item["toPort"], by="Global Accelerator")
 
 

@@ -4,13 +4,14 @@ Built once for each stack. At a preview new resources have no ids yet, so resour
 of each property's dependencies, and by ids where those are known. What the join means is for the policy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, NamedTuple
 
 from pulumi_policy import PolicyResource
 
 from ...core.addresses import AddressSet, union
+from .documents import sent_parameters, ssm_document
 from .facts import Facts, Ingress
 from .table import Role, read, roles
 from .values import About, Value
@@ -54,6 +55,14 @@ class Host:
     """Groups that were not made in this stack, or that cannot be told."""
 
 
+class Forwarded(NamedTuple):
+    """A target of a load balancer."""
+
+    resource: PolicyResource
+    """What made it a target."""
+    port: Value
+
+
 class Index:
     """A stack's resources by kind and by id."""
 
@@ -67,14 +76,15 @@ class Index:
             for role in has:
                 self._with_role[role].append(resource)
             properties = Value(resource.props)
-            for name in ("id", "groupId", "prefixListId", "networkInterfaceId"):
-                if name != "id" and has & _NAMING_OTHERS:
+            for name in ("id", "arn", "groupId", "prefixListId", "networkInterfaceId"):
+                if name not in ("id", "arn") and has & _NAMING_OTHERS:
                     continue
                 value = properties[name].raw
                 if isinstance(value, str) and value:
                     self._by_id.setdefault(value, resource)
         self._entries = self._prefix_list_entries()
         self._rules = self._rules_of_groups()
+        self._forwarded = self._forwarded_to_machines()
 
     def _targets(
         self, resource: PolicyResource, names: Iterable[str], wanted: Role
@@ -141,6 +151,50 @@ class Index:
         for resource in [*self._with_role[Role.GROUP], *self._with_role[Role.RULE]]:
             for rule in _ingress(resource):
                 yield resource, rule
+
+    # --- Load balancers ----------------------------------------------------------------------------------------------
+
+    def _forwarded_to_machines(self) -> dict[str, list[Forwarded]]:
+        found: dict[str, list[Forwarded]] = {}
+        for resource in self._with_role[Role.TARGET]:
+            port = Value(resource.props)["port"]
+            if port.absent:
+                names = ["targetGroupArn", "targetGroupIdentifier"]
+                groups, _ = self._targets(resource, names, Role.TARGETS)
+                port = Value(groups[0].props)["port"] if groups else port
+            for machine in self._targets(resource, ["targetId", "target"], Role.MACHINE)[0]:
+                found.setdefault(machine.urn, []).append(Forwarded(resource, port))
+        return found
+
+    def forwarded(self, machine: PolicyResource) -> list[Forwarded]:
+        """What a machine is a target of."""
+        return self._forwarded.get(machine.urn, [])
+
+    def published(self) -> Iterator[tuple[PolicyResource, PolicyResource]]:
+        """Endpoint services, each with a listener or a group of targets of its load balancers."""
+        listeners: dict[str, list[PolicyResource]] = {}
+        for listener in self._with_role[Role.LISTENER]:
+            for balancer in self._targets(listener, ["loadBalancerArn"], Role.BALANCER)[0]:
+                listeners.setdefault(balancer.urn, []).append(listener)
+        for service in self._with_role[Role.ENDPOINT_SERVICE]:
+            for balancer in self._targets(service, ["networkLoadBalancerArns"], Role.BALANCER)[0]:
+                for listener in listeners.get(balancer.urn, ()):
+                    yield service, listener
+                    for group in self._targets(listener, ["defaultActions"], Role.TARGETS)[0]:
+                        yield service, group
+
+    # --- Documents that are sent to machines -------------------------------------------------------------------------
+
+    def sent(self) -> Iterator[tuple[PolicyResource, PolicyResource, Facts]]:
+        """What sends a document of the stack, the document, and what it says with the parameters that are sent."""
+        for sender in self._with_role[Role.SENT]:
+            for document in self._targets(sender, ["name", "taskArn"], Role.SENDABLE)[0]:
+                facts = Facts()
+                try:
+                    ssm_document(Value(document.props), facts, sent_parameters(Value(sender.props)))
+                except ValueError:
+                    continue  # the document's own policies speak of it
+                yield sender, document, facts
 
     # --- Machines ----------------------------------------------------------------------------------------------------
 
@@ -210,16 +264,13 @@ class Index:
             for interface in _child(block, "networkInterfaces").each():
                 places += [_child(interface, name) for name in ("securityGroups", "groups", "groupSet")]
             for place in places:
-                items = [
-                    _child(item, "groupId") if isinstance(item.raw, Mapping) else item
-                    for item in place.each()
-                ]
+                items = [_child(item, "groupId") if item.is_map else item for item in place.each()]
                 yield [item.raw for item in items if isinstance(item.raw, str)]
 
 
 def _child(value: Value, name: str) -> Value:
     # One malformed resource must not hide the others: its own policies speak of it.
-    return value[name] if isinstance(value.raw, Mapping) else Value(None)
+    return value[name] if value.is_map else Value(None)
 
 
 def _ingress(resource: PolicyResource) -> list[Ingress]:

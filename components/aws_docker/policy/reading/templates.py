@@ -125,7 +125,7 @@ class _Translation:
         self._left -= 1
         if depth > _DEEPEST or self._left < 0:
             raise Malformed("it is nested too deeply, or holds too much, to be read")
-        if isinstance(value.raw, Mapping):
+        if value.is_map:
             names = value.names()
             if len(names) == 1 and names[0].startswith(("Ref", "Fn::")):
                 inner = value[names[0]]

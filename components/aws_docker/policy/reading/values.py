@@ -111,6 +111,10 @@ class Value:
         return _is_list(self.raw)
 
     @property
+    def is_map(self) -> bool:
+        return _is_map(self.raw)
+
+    @property
     def absent(self) -> bool:
         return self.raw is None
 

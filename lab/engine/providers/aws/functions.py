@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lab.engine.cloud import IMAGE_PARAMETERS
 from lab.engine.providers.aws.api import Api, one
 from lab.engine.providers.plugin import Function, Inputs, Refused
 
@@ -83,18 +82,10 @@ def _get_managed_prefix_list(api: Api, given: Inputs) -> Mapping[str, Any]:
 
 def _get_parameter(api: Api, given: Inputs) -> Mapping[str, Any]:
     name = given["name"]
-    if name in IMAGE_PARAMETERS:
-        # Publishers' parameters: moto lets nobody write below /aws.
-        os, architecture = IMAGE_PARAMETERS[name]
-        images = api.ec2.describe_images(Filters=[{"Name": "name", "Values": [f"{os}-{architecture}-*"]}])[
-            "Images"
-        ]
-        value, kind = max(images, key=lambda image: image["Name"])["ImageId"], "String"
-    else:
-        parameter = api.ssm.get_parameter(Name=name, WithDecryption=given.get("withDecryption", True))[
-            "Parameter"
-        ]
-        value, kind = parameter["Value"], parameter["Type"]
+    parameter = api.ssm.get_parameter(Name=name, WithDecryption=given.get("withDecryption", True))[
+        "Parameter"
+    ]
+    value, kind = parameter["Value"], parameter["Type"]
     # The real provider's `insecureValue` is the value of what is not a SecureString.
     return {
         "id": name,
@@ -103,7 +94,7 @@ def _get_parameter(api: Api, given: Inputs) -> Mapping[str, Any]:
         "value": value,
         "insecureValue": "" if kind == "SecureString" else value,
         "arn": api.arn("ssm", f"parameter/{name.lstrip('/')}"),
-        "version": 1,
+        "version": parameter["Version"],
         "region": api.region,
     }
 

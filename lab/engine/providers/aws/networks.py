@@ -281,40 +281,6 @@ class RouteTable(AwsKind):
         )
 
 
-class RouteTableAssociation(AwsKind):
-    token = "aws:ec2/routeTableAssociation:RouteTableAssociation"
-    replaced_by = frozenset({"subnetId", "gatewayId"})
-
-    def create(self, inputs: Inputs) -> str:
-        made = self.api.ec2.associate_route_table(
-            RouteTableId=inputs["routeTableId"],
-            **present(SubnetId=inputs.get("subnetId"), GatewayId=inputs.get("gatewayId")),
-        )
-        return made["AssociationId"]
-
-    def read(self, identity: str, state: State) -> State | None:
-        filters = [{"Name": "association.route-table-association-id", "Values": [identity]}]
-        table = one(lambda: self.api.ec2.describe_route_tables(Filters=filters), "RouteTables")
-        for association in table["Associations"] if table else []:
-            if association["RouteTableAssociationId"] == identity:
-                return {
-                    "id": identity,
-                    "routeTableId": association["RouteTableId"],
-                    "subnetId": association.get("SubnetId"),
-                    "gatewayId": association.get("GatewayId"),
-                    "region": self.api.region,
-                }
-        return None
-
-    def update(self, identity: str, state: State, inputs: Inputs, changed: set[str]) -> None:
-        self.api.ec2.replace_route_table_association(
-            AssociationId=identity, RouteTableId=inputs["routeTableId"]
-        )
-
-    def delete(self, identity: str, state: State) -> None:
-        found(lambda: self.api.ec2.disassociate_route_table(AssociationId=identity))
-
-
 class ManagedPrefixList(AwsKind):
     token = "aws:ec2/managedPrefixList:ManagedPrefixList"
     replaced_by = frozenset({"addressFamily"})
@@ -677,7 +643,6 @@ KINDS = [
     Subnet,
     InternetGateway,
     RouteTable,
-    RouteTableAssociation,
     ManagedPrefixList,
     NetworkInterface,
     Eip,
