@@ -35,6 +35,8 @@ _RUNS = 3
 # Seeded inside moto's own process: by HTTP it takes minutes.
 _MOTO = f"""
 import sys
+from lab.engine import associations
+associations.extend()
 from moto.ec2 import ec2_backends
 from moto.server import ThreadedMotoServer
 backend = ec2_backends["123456789012"]["{REGION}"]
@@ -108,6 +110,14 @@ def _list(session: Any) -> None:
             found = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
     for instance in found:
         ec2.describe_instance_attribute(InstanceId=instance, Attribute="userData")
+    ssm, ecs = session.client("ssm"), session.client("ecs")
+    for asked in (
+        ssm.get_paginator("list_documents").paginate(Filters=[{"Key": "Owner", "Values": ["Self"]}]),
+        ssm.get_paginator("list_associations").paginate(),
+        ecs.get_paginator("list_task_definition_families").paginate(status="ACTIVE"),
+        ecs.get_paginator("list_clusters").paginate(),
+    ):
+        list(asked)
 
 
 def _prowler() -> None:

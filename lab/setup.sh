@@ -7,7 +7,7 @@
 #   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
 #
 # `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, a TypeScript compiler, the
-# image of the older system.
+# image of the older system, a clock that can be set and a browser.
 #
 # Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
 # with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
@@ -109,10 +109,11 @@ as_root_install() {
 packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
-  for tool in faketime shellcheck; do
-    command -v "$tool" >/dev/null || needed+=("$tool")
-  done
-  command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
+  command -v shellcheck >/dev/null || needed+=(shellcheck)
+  if [[ ${1:-} == tests ]]; then
+    command -v faketime >/dev/null || needed+=(faketime)
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
+  fi
   if [[ ${#needed[@]} -eq 0 ]]; then
     return
   fi
@@ -137,9 +138,9 @@ typescript() {
   fi
 }
 
-workflow_linter() {
-  if ! .venv/bin/python -m lab.actionlint; then
-    lacks "actionlint (the message above says what to do): without it the workflows are not checked"
+go_tools() {
+  if ! .venv/bin/python -m lab.gotools; then
+    lacks "actionlint or Docker's buildx (the message above says what to do): without them workflows and builders are not checked"
   fi
 }
 
@@ -165,11 +166,11 @@ image() {
 }
 
 python_environment
-packages
+packages "$@"
 toolchain
 if [[ ${1:-} == tests ]]; then
   typescript
-  workflow_linter
+  go_tools
 fi
 image
 

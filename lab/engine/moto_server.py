@@ -12,6 +12,8 @@ from moto.ec2.models import ec2_backends
 from moto.server import main
 from moto.ssm import models as ssm
 
+from lab.engine import associations
+
 IMAGE_PARAMETERS = {
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64": ("al2023", "arm64"),
@@ -56,4 +58,5 @@ class Parameters(ssm.ParameterDict):
 
 if __name__ == "__main__":
     ssm.ParameterDict = Parameters
+    associations.extend()
     main(sys.argv[1:])

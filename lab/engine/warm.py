@@ -38,7 +38,7 @@ _LOADED = (
     "pulumi.provider.experimental.server",
     "pulumi_policy",
     "moto.server",
-    *(f"moto.{service}.responses" for service in ("ec2", "iam", "ssm", "sts", "kms")),
+    *(f"moto.{service}.responses" for service in ("ec2", "ecs", "iam", "ssm", "sts", "kms")),
     "lab.engine.providers.tls",
     "lab.engine.providers.preview",
     *(

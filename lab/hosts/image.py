@@ -102,6 +102,8 @@ def missing_tools() -> list[str]:
 
 def ensure(system: str = MAIN, say: Callable[[str], None] = lambda _: None) -> Image:
     """The image of a system, made if it is not in the cache yet (two minutes)."""
+    if system not in SYSTEMS:
+        raise ValueError(f"the lab cannot boot {system!r}; LAB_SYSTEM may be {' or '.join(SYSTEMS)}")
     key = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
     place = cache() / f"image-{system}-{key}"
     cache().mkdir(parents=True, exist_ok=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import jsonschema
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from aws_docker.audit import aws
+from aws_docker.audit import aws, fetching
 from aws_docker.audit.auditing import audit
 from aws_docker.audit.exposures import Level
 from aws_docker.audit.findings import Exit, StepKind, lines
@@ -23,6 +24,8 @@ from aws_docker.core.checks import Severity
 from aws_docker.core.errors import InvalidInput
 from lab.engine.cloud import Cloud
 from tests.conftest import ROOT
+
+from .test_report import SCHEMA
 
 OPEN = "#!/bin/sh\ndockerd -H tcp://0.0.0.0:2375\n"
 
@@ -239,7 +242,7 @@ def test_terminated_instances_are_gone(place: Place) -> None:
 
 
 def test_every_page_is_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aws, "_PAGE", 5)
+    monkeypatch.setattr(fetching, "_PAGE", 5)
     group = place.group(tcp(2375, **WORLD))
     for _ in range(12):
         place.instance(group)
@@ -247,6 +250,129 @@ def test_every_page_is_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> No
     report = audit(asking)
     assert len(report.exposures) == 12
     assert calls.count("ec2:DescribeInstances") >= 3
+
+
+# --- What else starts Docker ---------------------------------------------------------------------------------------
+
+
+PLAIN = {"name": "DOCKER_TLS_CERTDIR", "value": ""}
+
+
+@pytest.fixture
+def workloads(cloud: Cloud) -> Iterator[dict[str, str]]:
+    """A document, two associations and a task definition, each with an open daemon."""
+    ssm, ecs = cloud.client("ssm"), cloud.client("ecs")
+    step = {"action": "aws:runShellScript", "name": "s", "inputs": {"runCommand": [OPEN.splitlines()[1]]}}
+    content = json.dumps({"schemaVersion": "2.2", "description": "d", "mainSteps": [step]})
+    ssm.create_document(Name="open-daemon", Content=content, DocumentType="Command", DocumentFormat="JSON")
+    order = ssm.create_association(
+        Name="AWS-RunShellScript",
+        Parameters={"commands": [OPEN]},
+        Targets=[{"Key": "tag:a", "Values": ["b"]}],
+    )["AssociationDescription"]["AssociationId"]
+    patching = ssm.create_association(Name="AWS-UpdateSSMAgent")["AssociationDescription"]["AssociationId"]
+    task = ecs.register_task_definition(
+        family="dind",
+        networkMode="host",
+        containerDefinitions=[
+            {
+                "name": "c",
+                "image": "docker:27-dind",
+                "memory": 512,
+                "privileged": True,
+                "environment": [PLAIN],
+            }
+        ],
+    )["taskDefinition"]["taskDefinitionArn"]
+    ecs.create_cluster(clusterName="c")
+    yield {"order": order}
+    ssm.delete_document(Name="open-daemon")
+    for identity in (order, patching):
+        ssm.delete_association(AssociationId=identity)
+    ecs.deregister_task_definition(taskDefinition=task)
+    ecs.delete_cluster(cluster="c")
+
+
+@pytest.fixture
+def older_revision_that_runs(place: Place, cloud: Cloud) -> Iterator[str]:
+    """A revision of a task definition with an open daemon, of which a task runs, before a harmless one."""
+    ecs = cloud.client("ecs")
+
+    def register(image: str) -> str:
+        container = {"name": "c", "image": image, "memory": 512, "environment": [PLAIN]}
+        described = ecs.register_task_definition(
+            family="old",
+            networkMode="awsvpc",
+            requiresCompatibilities=["EC2", "FARGATE"],
+            cpu="256",
+            memory="512",
+            containerDefinitions=[container],
+        )
+        return described["taskDefinition"]["taskDefinitionArn"]
+
+    # Without names of its own, moto's interfaces can't be a task's.
+    place.ec2.modify_vpc_attribute(VpcId=place.vpc, EnableDnsHostnames={"Value": True})
+    network = {"awsvpcConfiguration": {"subnets": [place.subnet], "securityGroups": [place.group()]}}
+    first, second = register("docker:27-dind"), register("nginx")
+    ecs.create_cluster(clusterName="old")
+    task = ""
+    try:
+        (started,) = ecs.run_task(
+            cluster="old", taskDefinition=first, launchType="FARGATE", networkConfiguration=network
+        )["tasks"]
+        task = started["taskArn"]
+        yield first
+    finally:
+        if task:
+            ecs.stop_task(cluster="old", task=task)
+        for revision in (first, second):
+            ecs.deregister_task_definition(taskDefinition=revision)
+        ecs.delete_cluster(cluster="old")
+
+
+def test_an_older_revision_is_read_while_tasks_of_it_run(older_revision_that_runs: str) -> None:
+    report = audit(session())
+    finding = only(report)
+    assert (finding.kind, finding.subject) == ("task-without-tls", older_revision_that_runs)
+    assert ", of which 1 run, starts a Docker API" in finding.message
+
+
+def test_documents_associations_and_task_definitions(place: Place, workloads: dict[str, str]) -> None:
+    report = audit(session())
+    assert report.unchecked == []
+    assert [(finding.kind, finding.subject) for finding in report.findings] == [
+        ("task-without-tls", "arn:aws:ecs:eu-central-1:123456789012:task-definition/dind"),
+        ("document-without-tls", f"arn:aws:ssm:eu-central-1:123456789012:association/{workloads['order']}"),
+        ("document-without-tls", "arn:aws:ssm:eu-central-1:123456789012:document/open-daemon"),
+    ]
+    console = Console(record=True, width=200)
+    show(report, console)
+    assert "read besides: 1 document, 2 associations, 1 task definition" in console.export_text()
+    jsonschema.validate(json.loads(to_json(report)), SCHEMA, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "subject"),
+    [
+        ("ssm", "ListDocuments", "documents of Systems Manager, account"),
+        ("ssm", "ListAssociations", "documents of Systems Manager, account"),
+        ("ssm", "GetDocument", "document open-daemon, account"),
+        ("ssm", "DescribeAssociation", "association "),
+        ("ecs", "ListTaskDefinitionFamilies", "task definitions of ECS, account"),
+        ("ecs", "DescribeTaskDefinition", "task definition dind, account"),
+        ("ecs", "ListClusters", "task definitions of ECS, account"),
+        ("ecs", "ListTasks", "task definitions of ECS, account"),
+    ],
+)
+def test_a_denied_call_about_workloads_is_never_nothing_found(
+    place: Place, workloads: dict[str, str], service: str, operation: str, subject: str
+) -> None:
+    asking = session()
+    deny(asking, operation, "AccessDeniedException", service)
+    report = audit(asking)
+    assert report.status is Exit.NOT_CHECKED
+    assert report.unchecked[0].subject.startswith(subject)
+    assert "allow the actions that docs/audit.md lists" in report.unchecked[0].reason
 
 
 # --- What it does not get ------------------------------------------------------------------------------------------
@@ -261,11 +387,11 @@ def record(asking: Any) -> list[str]:
     return calls
 
 
-def deny(asking: Any, operation: str, code: str = "UnauthorizedOperation") -> None:
+def deny(asking: Any, operation: str, code: str = "UnauthorizedOperation", service: str = "ec2") -> None:
     def refuse(model: Any, **_: Any) -> None:
         raise ClientError({"Error": {"Code": code, "Message": "no, with secret-token"}}, model.name)
 
-    asking.events.register(f"before-call.ec2.{operation}", refuse)
+    asking.events.register(f"before-call.{service}.{operation}", refuse)
 
 
 @pytest.mark.parametrize(
@@ -464,7 +590,9 @@ def test_a_role_that_cannot_be_assumed() -> None:
     assert "arn:aws:iam::333333333333:role/audit cannot be assumed" in found.reason
 
 
-def test_the_documented_policy_is_what_it_asks(place: Place) -> None:
+def test_the_documented_policy_is_what_it_asks(
+    place: Place, workloads: dict[str, str], older_revision_that_runs: str
+) -> None:
     text = (ROOT / "docs" / "audit.md").read_text()
     (statement,) = json.loads(re.search(r"```json\n(\{\n  \"Version\".*?)```", text, re.S)[1])["Statement"]  # type: ignore[index]
     made = place.ec2.create_managed_prefix_list(
@@ -476,5 +604,5 @@ def test_the_documented_policy_is_what_it_asks(place: Place) -> None:
     audit(asking, all_regions=True)
     # AWS lets everybody ask who they are.
     assert set(calls) - {"sts:GetCallerIdentity"} == set(statement["Action"])
-    assert all(action.split(":")[1].startswith(("Describe", "Get")) for action in statement["Action"])
+    assert all(action.split(":")[1].startswith(("Describe", "Get", "List")) for action in statement["Action"])
     assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")

@@ -10,7 +10,7 @@ from aws_docker import audit
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "components/aws_docker/audit"
-ASK_AWS = {"aws", "auditing", "verifying"}
+ASK_AWS = {"auditing", "aws", "fetching", "verifying"}
 DRAW = {"report"}
 
 

@@ -1,5 +1,6 @@
 """The gate: what is done to a host's files, dockerd does not start with, and nothing opens. Then all is put right."""
 
+import re
 import time
 from collections.abc import Callable, Iterator
 
@@ -70,7 +71,8 @@ FAULTS: dict[str, tuple[Callable[[Host], object], str]] = {
     "an expired certificate": (lambda h: new_pair(h, [certs.SERVER], starts=-3, days=1), "expired"),
     "a certificate of a client": (lambda h: new_pair(h, [certs.CLIENT]), "serverAuth"),
     "a certificate of both": (lambda h: new_pair(h, [certs.SERVER, certs.CLIENT]), "serverAuth"),
-    "a certificate for another address": (other_address, "does not name"),
+    # From 3.4 on openssl says it itself, by its exit code.
+    "a certificate for another address": (other_address, "does not name|does NOT match certificate"),
     "no CA": (lambda h: h.machine.run(["rm", f"{CURRENT}/client-ca.pem"]), "client-ca.pem"),
     "an empty CA": (lambda h: put(h, "client-ca.pem", ""), "client-ca.pem"),
     "a corrupt CA": (lambda h: put(h, "client-ca.pem", "garbage"), "client-ca.pem"),
@@ -133,7 +135,7 @@ def test_dockerd_does_not_start_with(host: Host, fault: str) -> None:
         host.machine.run(["systemctl", "daemon-reload"])
         assert not host.restart()
         assert host.machine.status()["state"] == "refused"
-        assert reason in host.machine.status()["reason"]
+        assert re.search(reason, host.machine.status()["reason"])
         host.assert_closed()
     finally:
         host.machine.run(["systemctl", "start", "dockerhost-watch.service"])

@@ -51,6 +51,7 @@ exec /usr/bin/apt-get "$@"
             ["install -y --no-install-recommends nftables", "--no-install-recommends docker.io"],
         ),
     ],
+    ids=["amazon-linux-2023", "ubuntu-24.04"],
 )
 def test_the_way_of_another_system_ends_in_the_same_guarded_host(
     fresh: Callable[..., Host], system: str, manager: str, stand_in: str, asked_for: list[str]

@@ -44,6 +44,13 @@ class Stand:
     def put_out(self, outputs: dict[str, Any]) -> None:
         self._pulumi(f"printf '%s' {shlex.quote(json.dumps(outputs))}")
 
+    def answer(self, answers: dict[str, dict[str, Any]]) -> None:
+        """Have `pulumi stack …` answer each of these in its way."""
+        cases = [
+            f"*' {word} '*) printf '%s' {shlex.quote(json.dumps(each))};;" for word, each in answers.items()
+        ]
+        self._pulumi(f'case " $* " in {" ".join(cases)} esac')
+
     def refuse(self, message: str) -> None:
         self._pulumi(f"printf '%s' {shlex.quote(message)} >&2; exit 255")
 

@@ -25,7 +25,8 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "policy": frozenset({"core", "boot"}),
     "audit": frozenset({"core", "boot"}),
     "host": frozenset({"core", "boot"}),
-    "cli": frozenset({"core", "boot", "audit", "door"}),
+    "host.plugin": frozenset({"core", "boot", "door"}),  # an entrance, as the command is
+    "cli": frozenset({"core", "boot", "audit", "host", "door"}),
     "door": frozenset({"core", "host"}),
 }
 
@@ -53,11 +54,12 @@ PURE = (
                 "exposures",
                 "facts",
                 "findings",
+                "host_status",
                 "intent",
                 "reach",
                 "results",
             ),
-            *("sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording"),
+            *("documents", "sarif", "speaking", "targets", "tls", "verdicts", "wire", "wording", "workloads"),
         )
     ),
     "cli.checkup",
@@ -146,7 +148,7 @@ def broken(package: Path) -> list[str]:
     said: list[str] = []
     for module, found in graph.items():
         for target in sorted({each.target for each in found if each.ours}):
-            if room(target) not in {room(module), *MAY_IMPORT[room(module)]}:
+            if room(target) not in {room(module), *MAY_IMPORT.get(module, MAY_IMPORT[room(module)])}:
                 said.append(f"{module} imports {target}: {room(module)} may not know {room(target)}")
     for module in graph:
         forbidden = frozenset[str]().union(
@@ -181,7 +183,7 @@ def test_the_package_keeps_its_layers() -> None:
 
 
 def test_every_module_stands_in_a_room() -> None:
-    assert {room(module) for module in modules(PACKAGE)} == set(MAY_IMPORT)
+    assert {room(module) for module in modules(PACKAGE)} == {room(module) for module in MAY_IMPORT}
     assert [each for each in PURE if each[-1] != "." and each not in modules(PACKAGE)] == []
 
 
@@ -201,7 +203,11 @@ BAD: Mapping[str, tuple[dict[str, str], str]] = {
     ),
     "host knows cli": ({"host/plan.py": "from ..cli import c"}, "host.plan imports cli.c"),
     "audit knows cli": ({"audit/wire.py": "from ..cli.c import d"}, "audit.wire imports cli.c"),
-    "the command knows host": ({"cli/c.py": "from aws_docker.host import plan"}, "cli.c imports host.plan"),
+    "the command knows policy": ({"cli/c.py": "from aws_docker.policy import p"}, "cli.c imports policy.p"),
+    "the command loads pulumi by the host's room": (
+        {"cli/c.py": "from aws_docker.host import component", "host/component.py": "import pulumi"},
+        "cli.c -> host.component loads pulumi",
+    ),
     "core loads pulumi": ({"core/a.py": "import pulumi"}, "core.a loads pulumi, which core.a may not"),
     "boot loads boto3": ({"boot/b.py": "from boto3 import client"}, "boot.b loads boto3"),
     "a plan loads pulumi by another module": (
@@ -227,7 +233,7 @@ def test_a_breach_is_seen(tmp_path: Path, rule: str) -> None:
     harmless = dict.fromkeys(
         ["core/a.py", "boot/b.py", "policy/p.py", "audit/wire.py", "host/plan.py", "cli/c.py"], ""
     )
-    rooms = {f"{name}/__init__.py": "" for name in MAY_IMPORT if name != "door"}
+    rooms = {f"{name}/__init__.py": "" for name in MAY_IMPORT if name != "door" and "." not in name}
     for name, text in ({"__init__.py": ""} | rooms | harmless).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -5,7 +5,6 @@ again. What could not be checked can't be accepted. Judges no finding.
 """
 
 import datetime
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -147,9 +146,7 @@ def _day(value: Any, where: str) -> datetime.date:
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value
     try:
-        return datetime.date.fromisoformat(
-            value if isinstance(value, str) else json.dumps(value, default=str)
-        )
+        return datetime.date.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
         hint = "write the last day, such as 2027-01-31"
         raise InvalidInput(f"{where}.expires", value, hint, "is no day") from None

@@ -4,15 +4,17 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, NamedTuple
 
 from ..core.addresses import AddressSet, union
 from ..core.errors import InvalidInput
-from .aws import Account, Session, enabled_regions, fetch, identify
+from .aws import Account, Session, enabled_regions, identify
 from .exposures import Judged, judge_region
+from .fetching import fetch, fetch_workloads
 from .findings import Unchecked, ranked
 from .results import AuditReport
 from .wording import audit_findings
+from .workloads import JudgedWorkload, judge_workloads
 
 _REGIONS_AT_ONCE: Final = 6
 
@@ -52,14 +54,27 @@ def audit(
             skipped += [(account.id, region) for region in found if region in skip]
     if skipped and not jobs:
         raise InvalidInput("skip-region", ", ".join(sorted(skip)), "skip fewer", "leaves no region to read")
-    judged, read, more = _judge(jobs, trusted, None if only is None else set(only), progress)
+    read = _judge(jobs, trusted, None if only is None else set(only), progress)
+    judged = [each.judged for each in read if each.judged is not None]
+    workloads = [workload for each in read for workload in each.workloads]
     return AuditReport(
         [exposure for each in judged for exposure in each.exposures],
-        ranked(finding for each in judged for finding in audit_findings(each)),
-        [*unchecked, *more, *(each for part in judged for each in part.unchecked)],
-        read,
+        ranked(
+            [
+                *(finding for each in judged for finding in audit_findings(each)),
+                *(finding for each in workloads for finding in each.findings()),
+            ]
+        ),
+        [
+            *unchecked,
+            *(one for each in read for one in each.unchecked),
+            *(one for each in judged for one in each.unchecked),
+            *(one for each in workloads for one in each.unchecked()),
+        ],
+        [each.place for each in read if each.judged is not None],
         trusted,
         skipped,
+        workloads,
     )
 
 
@@ -89,32 +104,42 @@ def _given(account: Account, regions: Sequence[str] | None) -> Sequence[str]:
     return found
 
 
+class _Region(NamedTuple):
+    """What became of one region of an account."""
+
+    place: tuple[str, str]
+    judged: Judged | None
+    workloads: list[JudgedWorkload]
+    unchecked: list[Unchecked]
+
+
 def _judge(
     jobs: Sequence[tuple[Account, str]],
     trusted: AddressSet,
     only: set[str] | None,
     progress: Callable[[str, int, int], None] | None,
-) -> tuple[list[Judged], list[tuple[str, str]], list[Unchecked]]:
-    judged: list[Judged] = []
-    read: list[tuple[str, str]] = []
-    unchecked: list[Unchecked] = []
+) -> list[_Region]:
     lock = threading.Lock()
 
-    def run(job: tuple[Account, str]) -> tuple[Judged | None, list[Unchecked]]:
-        account, region = job
+    def advance(what: str, done: int, total: int) -> None:
+        if progress is not None:
+            with lock:
+                progress(what, done, total)
 
-        def advance(what: str, done: int, total: int) -> None:
-            if progress is not None:
-                with lock:
-                    progress(what, done, total)
-
+    def instances(account: Account, region: str) -> tuple[Judged | None, list[Unchecked]]:
         facts, missing = fetch(account, region, advance)
         return (judge_region(facts, trusted, only) if facts is not None else None), missing
 
-    with ThreadPoolExecutor(_REGIONS_AT_ONCE, thread_name_prefix="region") as pool:
-        for (account, region), (part, missing) in zip(jobs, pool.map(run, jobs), strict=True):
-            unchecked += missing
-            if part is not None:
-                judged.append(part)
-                read.append((account.id, region))
-    return judged, read, unchecked
+    def workloads(account: Account, region: str) -> tuple[list[JudgedWorkload], list[Unchecked]]:
+        if only is not None:  # somebody asks for these instances, and nothing else
+            return [], []
+        found, missing = fetch_workloads(account, region)
+        return judge_workloads(found), missing
+
+    with ThreadPoolExecutor(2 * _REGIONS_AT_ONCE, thread_name_prefix="region") as pool:
+        asked = [(pool.submit(instances, *job), pool.submit(workloads, *job)) for job in jobs]
+        regions: list[_Region] = []
+        for (account, region), (first, second) in zip(jobs, asked, strict=True):
+            (judged, missing), (orders, more) = first.result(), second.result()
+            regions.append(_Region((account.id, region), judged, orders, [*missing, *more]))
+    return regions

@@ -76,6 +76,27 @@ CHECKS: Final = {
             _MEDIUM,
         ),
         Check(
+            "document-without-tls",
+            "A document of Systems Manager starts a Docker API that asks no client for a certificate.",
+            "Each instance that it is sent to has one; who reaches it, the instance's security groups decide.",
+            "Start dockerd with --tlsverify in the document, and send it again.",
+            _MEDIUM,
+        ),
+        Check(
+            "task-without-tls",
+            "A task definition of ECS hands the Docker API to whoever connects, without a certificate.",
+            "Whoever connects is root on the instance, by a daemon in a container or by the instance's socket.",
+            "Publish no such port, or have the container ask for client certificates.",
+            _MEDIUM,
+        ),
+        Check(
+            "private-key-in-document",
+            "A document of Systems Manager or a task definition holds a private key.",
+            "Whoever may read documents and task definitions has it, and so has its history.",
+            "Make a new key, deliver it by Parameter Store or Secrets Manager, and take the old certificate back.",
+            _MEDIUM,
+        ),
+        Check(
             "certificate-expired",
             "The server's certificate is not valid today.",
             "Docker's clients refuse it, and people then switch verification off.",

@@ -146,7 +146,7 @@ def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | 
             ):
                 unchecked.append(Unchecked(arn, f"{each}."))
             reached |= any(port.listener and port.level is not Level.NONE for port in exposure.ports)
-        unreached = () if reached else tuple(_without_tls(boot))
+        unreached = () if reached else tuple(without_tls(boot))
         if unreached or boot.private_keys:
             boots.append(BootExposure(instance, subject, unreached, boot.private_keys))
     return Judged(facts.region, tuple(exposures), tuple(openings), tuple(boots), tuple(unchecked))
@@ -225,7 +225,8 @@ def _ways(ports: Sequence[PortExposure], level: Level, trusted: AddressSet) -> t
     return tuple(found.values())
 
 
-def _without_tls(boot: BootJudgement) -> Iterator[tuple[str, Listener]]:
+def without_tls(boot: BootJudgement) -> Iterator[tuple[str, Listener]]:
+    """The listeners that ask no client for a certificate, and where they are configured."""
     for found in boot.listeners:
         listener = found.listener
         if (

@@ -14,6 +14,7 @@ from .exposures import InterfaceExposure
 from .findings import Exit, Finding, Unchecked, exit_status, ranked
 from .intent import Intent
 from .verdicts import PortJudgement, Verdict
+from .workloads import JudgedWorkload
 
 _MOST_QUIET: Final = 64
 """Closed and filtered ports that a report names one by one; the others are counted, so that it does not grow with
@@ -33,6 +34,7 @@ class AuditReport:
     trusted: AddressSet = EMPTY
     skipped: Sequence[tuple[str, str]] = ()
     """Account and region of what was left out on purpose."""
+    workloads: Sequence[JudgedWorkload] = ()
     command: str = "audit"
 
     @property

@@ -121,7 +121,7 @@ def _suppressed(result: dict[str, Any], acceptance: Acceptance) -> dict[str, Any
     justification = f"{acceptance.reason} (until {acceptance.expires})"
     return {
         **result,
-        "suppressions": [{"kind": "external", "status": "accepted", "justification": justification}],
+        "suppressions": [{"kind": "external", "justification": justification}],
     }
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..core.ports import DOCKER_PORTS
-from .aws import Account, fetch
+from .aws import Account
 from .exposures import judge_region
 from .facts import RegionFacts
+from .fetching import fetch
 from .findings import Finding, Unchecked, ranked
 from .intent import Intent, configuration_drift, intended_sources, wire_drift
 from .probing import probe

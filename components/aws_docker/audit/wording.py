@@ -38,7 +38,7 @@ def opening_finding(opening: Opening, region: str, whose: str) -> Finding:
         opening.arn,
         _sentence(opening, whose),
         tuple(_path(opening.exposure, way) for way in opening.ways),
-        tuple(_listens(where, listener) for where, listener in opening.listeners),
+        tuple(listens(where, listener) for where, listener in opening.listeners),
         _close(opening.level, opening.ways, region),
     )
 
@@ -98,7 +98,8 @@ def _path(exposure: InterfaceExposure, way: Way) -> tuple[Step, ...]:
     return (*steps, Step(StepKind.ROUTE, way.source.via, text))
 
 
-def _listens(where: str, listener: Listener) -> Step:
+def listens(where: str, listener: Listener) -> Step:
+    """A listener as a piece of evidence."""
     return Step(StepKind.LISTENER, str(listener), f"{where}: {listener}: {listener.reason}", where)
 
 
@@ -121,7 +122,7 @@ def _boot_findings(boot: BootExposure) -> Iterator[Finding]:
     what = _name(boot.instance)
     if boot.unreached:
         message = f"User-data of {what} starts a Docker API that asks no client for a certificate; nothing reaches it."
-        listeners = tuple(_listens(where, listener) for where, listener in boot.unreached)
+        listeners = tuple(listens(where, listener) for where, listener in boot.unreached)
         yield Finding("listener-without-tls", Severity.LOW, boot.arn, message, evidence=listeners)
     if boot.private_keys:
         # Where it stands, never what it is.

@@ -15,7 +15,9 @@ from .context import context
 from .doctor import doctor
 from .env import env
 from .probe import probe
+from .status import status
 from .verify import verify
+from .wait import wait
 
 app = typer.Typer(
     help="Reach the Docker hosts of a Pulumi stack over mutual TLS, and audit what is exposed.",
@@ -33,5 +35,5 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, buildx, audit, probe, verify, doctor):
+for command in (env, bundle, context, buildx, status, wait, audit, probe, verify, doctor):
     app.command()(command)

@@ -13,8 +13,11 @@ import typer
 from aws_docker import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_docker.audit.accepting import Acceptance
     from aws_docker.audit.findings import Report
+    from aws_docker.audit.host_status import HostStatus
 
 
 class Advance(Protocol):
@@ -43,6 +46,49 @@ def progress(title: str) -> Generator[Advance]:
 def print_json(value: Any) -> None:
     """A command's answer for programs."""
     print(json.dumps(value, indent=2))
+
+
+def show_statuses(statuses: "Sequence[HostStatus]") -> None:
+    """What hosts say, as a table."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    from aws_docker.audit.host_status import Standing
+    from aws_docker.audit.showing.parts import table
+
+    colours = {Standing.READY: "green", Standing.UNDER_WAY: "yellow", Standing.FAILED: "bold red"}
+    rows = [
+        (
+            escape(each.host.name),
+            escape(each.host.instance),
+            f"[{colours.get(each.standing, 'magenta')}]{each.standing}[/]",
+            escape(each.evidence),
+            *(escape((each.word or {}).get(name, "")) for name in ("engine", "certificate_expires_at", "at")),
+        )
+        for each in statuses
+    ]
+    headings = ("host", "instance", "", "because", "engine", "certificate until", "written")
+    console = Console(file=sys.stdout)
+    console.print(table("Hosts", headings, rows), highlight=False)
+    for each in statuses:
+        if each.hint:
+            console.print(f"{escape(each.host.name)}: {escape(each.hint)}", highlight=False, soft_wrap=True)
+
+
+def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
+    """The same for programs."""
+    return [
+        {
+            "host": each.host.name,
+            "instance": each.host.instance,
+            "standing": str(each.standing),
+            "evidence": each.evidence,
+            "hint": each.hint or None,
+            "intended": each.host.digest,
+            "status": dict(each.word) if each.word else None,
+        }
+        for each in statuses
+    ]
 
 
 def read(accepted: Path | None) -> "list[Acceptance] | None":

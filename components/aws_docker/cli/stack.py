@@ -48,9 +48,9 @@ def _place(file: Path) -> str:
     return "standard input" if file == Path("-") else str(file)
 
 
-def stack_export(stack: str | None, directory: Path | None) -> dict[str, Any]:
-    """A stack's state, its secrets encrypted; raises CommandError where `pulumi` is missing or refuses."""
-    return _ask("export", stack=stack, directory=directory)
+def stack_export(stack: str | None, directory: Path | None, *, secrets: bool = False) -> dict[str, Any]:
+    """A stack's state, secrets encrypted or not; raises CommandError where `pulumi` is missing or refuses."""
+    return _ask("export", *(["--show-secrets"] * secrets), stack=stack, directory=directory)
 
 
 def _ask(*words: str, stack: str | None, directory: Path | None) -> dict[str, Any]:

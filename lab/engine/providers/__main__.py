@@ -1,4 +1,4 @@
-"""Serves one of the stand-ins, by name: aws, tls, docker, and those that only preview, such as preview-aws-native."""
+"""Serves one of the stand-ins, by name: aws, tls, docker, and preview-PACKAGE for those that only plan."""
 
 import gc
 import sys
@@ -18,17 +18,17 @@ def main(name: str) -> None:
         from lab.engine.providers import docker
 
         serve(Plugin("docker", docker.KINDS, {}, docker.Client))
-    elif name in ("preview-aws-native", "preview-command", "preview-docker"):
-        from lab.engine.providers.preview import PreviewPlugin
-
-        serve(PreviewPlugin(name.removeprefix("preview-"), [], {}, lambda _: None))
-    else:
+    elif name in ("aws", "preview-aws"):
         from lab.engine.providers.aws import compute, functions, identity, networks, security_groups
         from lab.engine.providers.aws.api import Api
         from lab.engine.providers.preview import PreviewPlugin
 
         kinds = [*networks.KINDS, *security_groups.KINDS, *compute.KINDS, *identity.KINDS]
         serve({"aws": Plugin, "preview-aws": PreviewPlugin}[name]("aws", kinds, functions.FUNCTIONS, Api))
+    else:
+        from lab.engine.providers.preview import PreviewPlugin
+
+        serve(PreviewPlugin(name.removeprefix("preview-"), [], {}, lambda _: None))
 
 
 main(sys.argv[1])

@@ -1,5 +1,6 @@
 """What `aws-docker audit` shows beside its findings: who reaches each port of each interface."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,15 @@ def details(report: AuditReport) -> dict[str, Any]:
         "scope": [{"account": account, "region": region} for account, region in report.scope],
         "skipped": [{"account": account, "region": region} for account, region in report.skipped],
         "interfaces": [_interface(each) for each in report.exposures],
+        "workloads": [
+            {
+                "kind": each.kind,
+                "arn": each.arn,
+                "runs_docker": each.runs_docker,
+                "listeners": [_listener(*found) for found in each.unsafe],
+            }
+            for each in report.workloads
+        ],
     }
 
 
@@ -48,6 +58,12 @@ def tables(report: AuditReport) -> Iterable[Table | str]:
         yield table("By AWS's configuration", headings, rows)
     interfaces, regions = _count(report.exposures, "interface"), _count(report.scope, "region")
     yield f"{interfaces} of instances in {regions}; nobody reaches {quiet:,} of them"
+    if report.workloads:
+        kinds = Counter(each.kind for each in report.workloads)
+        counted = ", ".join(
+            f"{count:,} {kind}" + ("s" if count != 1 else "") for kind, count in kinds.items()
+        )
+        yield f"read besides: {counted.replace('task-definition', 'task definition')}"
     if report.skipped:
         names = ", ".join(dict.fromkeys(region for _, region in report.skipped))
         yield f"skipped, as --skip-region names them: {names}"

@@ -1,0 +1,195 @@
+"""Decides whether a host has in force what its stack intends, by the word that the host writes to a parameter. Pure.
+
+Which parameter, and what is intended, the stack's state says; parameters.py reads the word. It is the host's own: who
+holds a client's key is root there, and can write what he likes. It is for people and for waiting; it opens nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final, cast
+
+from .findings import Exit
+
+_COMPONENTS: Final = "aws-docker:index:"
+_INSTANCE: Final = "aws:ec2/instance:Instance"
+_PARAMETER: Final = "aws:ssm/parameter:Parameter"
+_ENDING: Final = {"closed", "refused", "obstructed", "stale"}
+_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching"}
+_SHORT: Final = 12
+
+
+class Standing(StrEnum):
+    """How a host stands to what its stack intends."""
+
+    READY = "ready"
+    """What is intended is in force."""
+    UNDER_WAY = "under way"
+    """It is not yet."""
+    FAILED = "failed"
+    """It will not be without somebody, or is only partly."""
+    UNKNOWN = "unknown"
+    """The host's word could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One host of a stack, as the stack's state has it."""
+
+    name: str
+    instance: str
+    region: str
+    parameter: str | None
+    """Where it writes its status; None with keys delivered in user-data, which gives the host no role to write with."""
+    addresses: frozenset[str]
+    """Where clients may connect to it."""
+    digest: str | None
+    """The SHA-256 of the configuration that the stack intends; None where the state does not show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatus:
+    """What a host says, and how that stands to what is intended."""
+
+    host: Expected
+    standing: Standing
+    evidence: str
+    """A clause."""
+    hint: str = ""
+    final: bool = False
+    """Waiting changes nothing: the host has refused what is intended."""
+    word: Mapping[str, str] | None = None
+    """The host's own words: state, reason, document, engine, certificate_expires_at, at."""
+
+
+def expected_hosts(state: Mapping[str, Any]) -> list[Expected]:
+    """The Docker hosts in `pulumi stack export --show-secrets`, alone or in fleets."""
+    deployment = cast(Mapping[str, Any], state.get("deployment") or {})
+    resources = [
+        each
+        for each in cast(Sequence[Mapping[str, Any]], deployment.get("resources") or ())
+        if not each.get("delete")
+    ]
+    parents = {str(each["urn"]): str(each.get("parent", "")) for each in resources}
+    ours = [each for each in resources if _is_of_ours(str(each["urn"]), parents)]
+    named = {_name(each): each for each in ours}
+    found: list[Expected] = []
+    for each in ours:
+        if each.get("type") != _INSTANCE:
+            continue
+        name = _name(each).removesuffix("-instance")
+        status, configuration, address, interface = (
+            named.get(f"{name}-{role}", {}) for role in ("status", "configuration", "ip", "interface")
+        )
+        arn = str(_of(each, "outputs").get("arn", ""))
+        found.append(
+            Expected(
+                name,
+                str(each.get("id", "")),
+                arn.split(":")[3] if arn.count(":") >= 5 else "",
+                str(status["id"]) if status.get("type") == _PARAMETER else None,
+                frozenset(_addresses(each, address, interface)),
+                _digest(configuration) if configuration.get("type") == _PARAMETER else None,
+            )
+        )
+    return found
+
+
+def judge_status(host: Expected, text: str | None, problem: str = "") -> HostStatus:
+    """How a host stands, from the text in its parameter; `problem` says why there is none."""
+    if text is None:
+        return HostStatus(host, Standing.UNKNOWN, problem or "its status could not be read")
+    word = _word(text)
+    if word is None:
+        hint = "read it yourself: aws ssm get-parameter; a newer aws-docker may know it"
+        return HostStatus(host, Standing.UNKNOWN, "its status is none that is known here", hint)
+    state, reason = word["state"], word["reason"] or "no reason is given"
+
+    def standing(how: Standing, evidence: str, hint: str = "", final: bool = False) -> HostStatus:
+        return HostStatus(host, how, evidence, hint, final, word)
+
+    if word["instance"] and word["instance"] != host.instance:
+        return standing(Standing.UNDER_WAY, f"{word['instance']} wrote it, and {host.instance} has not yet")
+    if host.digest and word["refused"] == host.digest:
+        hint = "mend what it names, and run `pulumi up`; the configuration before it is in force"
+        return standing(Standing.FAILED, f"it refused the configuration: {reason}", hint, final=True)
+    if state in _ENDING:
+        return standing(Standing.FAILED, f"{state}: {reason}", "docs/troubleshooting.md has a row for it")
+    if state in _UNDER_WAY:
+        return standing(Standing.UNDER_WAY, f"{state}: {reason}")
+    if state != "ready":
+        return standing(Standing.UNKNOWN, f"the state {state!r} is none that is known here")
+    if host.digest is None:
+        hint = "the state has to show secrets: log in to the stack's secrets provider"
+        return standing(Standing.UNKNOWN, "it is ready, and what the stack intends is not known", hint)
+    if word["document"] != host.digest:
+        return standing(
+            Standing.UNDER_WAY,
+            f"ready with {_short(word['document'])}, and {_short(host.digest)} is intended",
+            "the host looks every minute",
+        )
+    return standing(Standing.READY, "what the stack intends is in force")
+
+
+def exit_of(statuses: Sequence[HostStatus]) -> Exit:
+    """The audit's exit statuses: 2 wins over 1, and no host at all is 2."""
+    standings = {each.standing for each in statuses}
+    if not standings or Standing.UNKNOWN in standings:
+        return Exit.NOT_CHECKED
+    return Exit.AS_INTENDED if standings == {Standing.READY} else Exit.FINDINGS
+
+
+def _word(text: str) -> dict[str, str] | None:
+    """The fields of a status, bounded and without what a terminal would obey; None for what is none."""
+    try:
+        value: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    fields = cast(dict[str, Any], value)
+    if fields.get("version") != 1 or not isinstance(fields.get("state"), str):
+        return None
+    names = ("state", "reason", "document", "refused", "engine", "certificate_expires_at", "instance", "at")
+    return {name: _plain(fields.get(name)) for name in names}
+
+
+def _plain(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return "".join(each if each.isprintable() else " " for each in text[:512])
+
+
+def _short(digest: str) -> str:
+    return f"{digest[:_SHORT]}…" if digest else "none"
+
+
+def _name(resource: Mapping[str, Any]) -> str:
+    return str(resource["urn"]).rpartition("::")[2]
+
+
+def _is_of_ours(urn: str, parents: Mapping[str, str]) -> bool:
+    while urn := parents.get(urn, ""):
+        if urn.rpartition("::")[0].rpartition("::")[2].rpartition("$")[2].startswith(_COMPONENTS):
+            return True
+    return False
+
+
+def _of(resource: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    return cast(Mapping[str, Any], resource.get(part) or {})
+
+
+def _addresses(*resources: Mapping[str, Any]) -> Iterator[str]:
+    for each in resources:
+        outputs = _of(each, "outputs")
+        yield from (str(outputs[name]) for name in ("privateIp", "publicIp") if outputs.get(name))
+        yield from map(str, cast(Sequence[Any], outputs.get("ipv6Addresses") or ()))
+
+
+def _digest(parameter: Mapping[str, Any]) -> str | None:
+    value: Any = _of(parameter, "inputs").get("value")
+    if isinstance(value, dict):  # a secret: {"4dabf…": "1b470…", "plaintext": "\"…\""}, the text as JSON
+        plaintext = cast(dict[str, Any], value).get("plaintext")
+        value = json.loads(plaintext) if isinstance(plaintext, str) else None
+    return hashlib.sha256(value.encode()).hexdigest() if isinstance(value, str) else None
