@@ -35,7 +35,8 @@ _RUNS = 3
 # Seeded inside moto's own process: by HTTP it takes minutes.
 _MOTO = f"""
 import sys
-import lab.engine.aws_server
+from lab.engine import associations
+associations.extend()
 from moto.ec2 import ec2_backends
 from moto.server import ThreadedMotoServer
 backend = ec2_backends["123456789012"]["{REGION}"]

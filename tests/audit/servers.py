@@ -109,6 +109,29 @@ def web(server: Server, connection: socket.socket) -> None:
         answer(connection, b"<html>", "404 Not Found", "Server: nginx\r\n")
 
 
+@dataclass(frozen=True)
+class Filter:
+    """A filtering proxy in front of Docker's API, which lets some paths through."""
+
+    through: str
+    denies: str = "403 Forbidden"
+    closes: bool = True
+    """As HAProxy does after it has denied something."""
+
+    def __call__(self, server: Server, connection: socket.socket) -> None:
+        for path in requests(server, connection):
+            if self.through and path.startswith(self.through):
+                # As dockerd refuses a filter that is no JSON: before it lists anything, and with its marks.
+                answer(connection, b'{"message":"invalid character"}', "400 Bad Request", MARKS)
+            else:
+                answer(connection, b"no", self.denies, "Connection: close\r\n" if self.closes else "")
+                if self.closes:
+                    return
+
+
+MARKS = "Api-Version: 1.55\r\nServer: Docker/29.7.2 (linux)\r\n"
+
+
 def demanding_proxy(server: Server, connection: socket.socket) -> None:
     """nginx with ssl_verify_client on: the handshake passes, and HTTP refuses."""
     for _ in requests(server, connection):

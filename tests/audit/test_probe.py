@@ -89,6 +89,43 @@ def test_mutual_tls_of_tls_1_2(authorities: Authorities, bundle: Path) -> None:
     assert (port.tls_version, port.bundle_works) == ("TLSv1.2", True)
 
 
+@pytest.mark.parametrize("denies", ["403 Forbidden", "404 Not Found", "405 Method Not Allowed"])
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("through", ["/containers/", "/events", "/volumes"])
+def test_a_filter_that_hides_ping_and_serves_the_rest(through: str, denies: str, closes: bool) -> None:
+    port = seen(Server(servers.Filter(through, denies, closes)))
+    assert port.verdict is Verdict.API_IN_CLEAR_TEXT
+    assert kinds(port) == [("api-in-clear-text", Severity.CRITICAL)]
+    assert port.evidence.startswith(f"a filter hides GET /_ping, and GET {through}")
+    assert (port.engine, port.api_version) == ("29.7.2", "1.55")
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_filter_behind_tls(authorities: Authorities, optional: bool) -> None:
+    tls = context(authorities.server, authorities.client_ca if optional else None, optional=True)
+    port = seen(Server(servers.Filter("/images/"), tls))
+    assert port.verdict is Verdict.API_WITHOUT_CLIENT_CERTIFICATE
+    assert ("asked for a client certificate and served without one" in port.evidence) is optional
+    assert "GET /images/json was answered by Docker's API" in port.evidence
+
+
+def test_what_denies_everything_is_not_called_harmless() -> None:
+    port = seen(Server(servers.Filter("")))
+    assert (port.verdict, port.findings) == (Verdict.UNCLEAR, ())
+    assert "it speaks HTTP and denies what was asked (403)" in port.evidence
+
+
+def test_past_a_filter_only_lists_are_asked_for_that_docker_refuses() -> None:
+    for talk in (servers.web, servers.Filter("")):
+        server = Server(talk)
+        seen(server)
+        lists = [
+            f"/{name}?filters=x"
+            for name in ("containers/json", "images/json", "networks", "volumes", "events")
+        ]
+        assert server.asked == [f"GET {path} HTTP/1.1" for path in ("/_ping", *lists)]
+
+
 def test_a_refusal_by_http(authorities: Authorities) -> None:
     demanding = context(authorities.server, authorities.client_ca, optional=True)
     port = seen(Server(servers.demanding_proxy, demanding))

@@ -1,6 +1,7 @@
 """The probe against real dockerds, each in a namespace of the test's own, in the states that dockerd can be in."""
 
 import contextlib
+import http.client
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from aws_docker.audit.conversations import PATHS, Question
 from aws_docker.audit.findings import Exit
 from aws_docker.audit.probing import probe
 from aws_docker.audit.results import ProbeReport
@@ -30,11 +32,30 @@ pytestmark = [
 SERVER = "10.0.7.30"
 
 
+@dataclass(frozen=True)
+class Engine:
+    """What a dockerd says of itself."""
+
+    system: str
+    version: str
+    api: str
+    least_api: str
+
+
+# Built with Go 1.24 and with Go 1.19, whose TLS refuses in other words.
+ENGINES = (Engine(image.MAIN, "26.1.", "1.45", "1.24"), Engine(image.OLD, "20.10.", "1.41", "1.12"))
+
+
+@pytest.fixture(scope="module", params=ENGINES, ids=lambda engine: engine.system)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def programs(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """dockerd and containerd as Debian has them, from the packages of the test host's image."""
     folder = tmp_path_factory.mktemp("docker")
-    packages = image.ensure(image.OLD, say=print).packages
+    packages = image.ensure(engine.system, say=print).packages
     for name in ("docker.io", "containerd", "runc"):
         (package,) = packages.glob(f"{name}_*.deb")
         subprocess.run(["dpkg-deb", "-x", package, folder], check=True)
@@ -135,15 +156,34 @@ def keys(tmp_path: Path) -> Keys:
     return Keys(server_ca, client_ca, certs.leaf(client_ca, [certs.CLIENT]), tmp_path)
 
 
-def test_no_tls(site: Site) -> None:
+def test_no_tls(site: Site, engine: Engine) -> None:
     with site.dockerd("--host", f"tcp://{SERVER}:2375"):
         report = site.probe()
     clear, tls = report.ports
     assert (clear.verdict, tls.verdict) == (Verdict.API_IN_CLEAR_TEXT, Verdict.CLOSED)
-    assert (clear.engine or "").startswith("20.10.")
-    assert (clear.api_version, clear.min_api_version) == ("1.41", "1.12")
+    assert (clear.engine or "").startswith(engine.version)
+    assert (clear.api_version, clear.min_api_version) == (engine.api, engine.least_api)
     assert [finding.severity for finding in report.findings] == [Severity.CRITICAL]
     assert report.status is Exit.FINDINGS
+
+
+def test_what_is_asked_past_a_filter_is_refused_before_anything_is_listed(site: Site, engine: Engine) -> None:
+    def ask() -> list[tuple[int, str | None, bytes]]:
+        answers: list[tuple[int, str | None, bytes]] = []
+        for path in PATHS[Question.PAST_A_FILTER]:
+            client = http.client.HTTPConnection(SERVER, 2375, timeout=10)
+            client.request("GET", path)
+            answer = client.getresponse()
+            answers.append((answer.status, answer.getheader("Api-Version"), answer.read(200)))
+            client.close()
+        return answers
+
+    with site.dockerd("--host", f"tcp://{SERVER}:2375"):
+        answers = network.within(site.wires.trusted, ask)
+    assert len(answers) == 5
+    for status, version, body in answers:
+        assert (status, version) == (500 if engine.system == image.OLD else 400, engine.api), body
+        assert body.startswith(b'{"message":')  # and no list
 
 
 def test_certificates_without_tlsverify_serve_in_clear_text(site: Site, keys: Keys) -> None:
@@ -161,7 +201,7 @@ def test_tls_without_verify(site: Site, keys: Keys) -> None:
     assert [finding.severity for finding in port.findings] == [Severity.CRITICAL]
 
 
-def test_mutual_tls_and_bundles(site: Site, keys: Keys, tmp_path: Path) -> None:
+def test_mutual_tls_and_bundles(site: Site, engine: Engine, keys: Keys, tmp_path: Path) -> None:
     server = certs.leaf(keys.server_ca, [certs.SERVER], [SERVER])
     works = write_bundle(tmp_path / "works", keys.server_ca, keys.client)
     stranger = certs.leaf(certs.authority("client CA"), [certs.CLIENT])
@@ -182,7 +222,7 @@ def test_mutual_tls_and_bundles(site: Site, keys: Keys, tmp_path: Path) -> None:
     )
     assert alone.findings == ()
     assert (served.bundle_works, served.expected_authority, served.findings) == (True, True, ())
-    assert (served.engine or "").startswith("20.10.")
+    assert (served.engine or "").startswith(engine.version)
     assert (unserved.bundle_works, unserved.expected_authority) == (False, True)
     assert unserved.bundle_evidence.startswith("refused with the alert ")
     assert [finding.kind for finding in unserved.findings] == ["bundle-refused"]

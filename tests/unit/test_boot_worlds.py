@@ -95,7 +95,7 @@ def statements(draw: st.DrawFn, asks: Asks, depth: int, *, loops: bool = True) -
 
     def condition() -> str:
         # In what may run twice, a question would have two answers.
-        if asks.count < 5 and loops and draw(st.booleans()):
+        if asks.count < 4 and loops and draw(st.booleans()):
             return draw(st.sampled_from(["{}", "! {}", '{} && [ -n "$a" ]', '{} || [ "$b" = x ]'])).format(
                 asks.one()
             )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import actionlint
+from lab import gotools
 from tests.conftest import ROOT
 
 OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -16,7 +16,7 @@ WORKFLOWS = [*OURS, *sorted((ROOT / "examples" / "github-actions").glob("*.yml")
 
 
 def lint(workflow: Path) -> str:
-    tool = actionlint.find()
+    tool = gotools.find("actionlint")
     assert tool is not None
     done = subprocess.run(
         [tool, "-no-color", workflow], cwd=ROOT, capture_output=True, text=True, check=False

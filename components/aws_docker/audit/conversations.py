@@ -3,9 +3,11 @@
 wire.py speaks to ports and reports in these terms; verdicts.py decides what they mean.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final, cast
 
 from ..core.ports import DOCKER_PLAIN_PORT
 from .targets import Endpoint
@@ -28,6 +30,27 @@ class Question(StrEnum):
     TLS = "TLS without a client certificate"
     VERIFIED = "TLS as Docker's client speaks it"
     """With the expected CA, and the client's certificate where there is one."""
+    PAST_A_FILTER = "HTTP in clear text, where a proxy hides /_ping"
+    PAST_A_FILTER_BY_TLS = "TLS without a client certificate, where a proxy hides /_ping"
+
+
+PATHS: Final = {
+    Question.CLEAR: ("/_ping",),
+    Question.TLS: ("/_ping",),
+    Question.VERIFIED: ("/_ping",),
+    # What filtering proxies let through most. Docker refuses a filter that is no JSON before it lists anything, and
+    # says who it is (moby: the version middleware sets its headers before any handler runs).
+    Question.PAST_A_FILTER: (
+        *("/containers/json?filters=x", "/images/json?filters=x", "/networks?filters=x"),
+        *("/volumes?filters=x", "/events?filters=x"),
+    ),
+}
+PATHS[Question.PAST_A_FILTER_BY_TLS] = PATHS[Question.PAST_A_FILTER]
+"""What each question asks for, each on a connection of its own."""
+_PAST: Final = {
+    Question.CLEAR: Question.PAST_A_FILTER,
+    Question.TLS: Question.PAST_A_FILTER_BY_TLS,
+}
 
 
 class End(StrEnum):
@@ -82,7 +105,9 @@ class Conversation:
     certificate: bytes | None = None
     """The server's own certificate (DER)."""
     ping: Answer | None = None
+    """The answer to /_ping, or to what was asked in its place."""
     version: Answer | None = None
+    path: str = "/_ping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +135,27 @@ def next_question(port: int, conversations: Sequence[Conversation], verify: bool
     tls = by.get(Question.TLS)
     if verify and Question.VERIFIED not in by and tls is not None and (tls.handshake or tls.end is End.ALERT):
         return Question.VERIFIED
+    for first, past in _PAST.items():
+        asked = [each for each in conversations if each.question is past]
+        if (
+            first in by
+            and _hides(by[first])
+            and len(asked) < len(PATHS[past])
+            and not any(map(is_docker, asked))
+        ):
+            return past
     return None
+
+
+def path_to_ask(question: Question, conversations: Sequence[Conversation]) -> str:
+    """For which path a question asks, where it has been asked this often."""
+    asked = sum(each.question is question for each in conversations)
+    return PATHS[question][min(asked, len(PATHS[question]) - 1)]
+
+
+def _hides(conversation: Conversation) -> bool:
+    """Whether HTTP was spoken without a mark of Docker: a filter in front of Docker's API does so, too."""
+    return conversation.ping is not None and not is_docker(conversation) and not wants_tls(conversation)
 
 
 def _conclusive(conversation: Conversation) -> bool:
@@ -119,6 +164,26 @@ def _conclusive(conversation: Conversation) -> bool:
     if conversation.question is Question.CLEAR:
         return conversation.ping is not None and not wants_tls(conversation)
     return conversation.handshake or conversation.end in (End.ALERT, End.FAILED)
+
+
+def is_docker(conversation: Conversation) -> bool:
+    """Whether Docker's API answered. Podman's compatible API has the same marks, and its clients are root as well."""
+    ping = conversation.ping
+    if ping is None:
+        return False
+    marked = "api-version" in ping.headers or ping.headers.get("server", "").startswith("Docker/")
+    return marked or bool(version_of(conversation).get("ApiVersion"))
+
+
+def version_of(conversation: Conversation) -> dict[str, Any]:
+    """What GET /version said."""
+    if conversation.version is None or conversation.version.status != 200:
+        return {}
+    try:
+        value = json.loads(conversation.version.body)
+    except (ValueError, RecursionError):
+        return {}
+    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
 
 
 def wants_tls(conversation: Conversation) -> bool:

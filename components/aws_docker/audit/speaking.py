@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from .conversations import Answer, Conversation, End, PortFacts, Question, State, next_question
+from .conversations import Answer, Conversation, End, PortFacts, Question, State, next_question, path_to_ask
 from .exchange import MOST_BYTES, HttpClient, NoHttp
 from .targets import Endpoint
 from .tls import Contexts, certificate_of, tls_end
@@ -22,6 +22,7 @@ from .tls import Contexts, certificate_of, tls_end
 _READ: Final = selectors.EVENT_READ
 _WRITE: Final = selectors.EVENT_WRITE
 TURN: Final = 0
+_IN_CLEAR: Final = (Question.CLEAR, Question.PAST_A_FILTER)
 _A_MOMENT: Final = 1.0
 """How long a TLS 1.3 server is given to refuse us before we send anything, in seconds: its alert would be lost
 where our request meets a closed connection."""
@@ -107,7 +108,8 @@ class Speaker:
                 if hung_up(sock):
                     conversations.append(Conversation(question, End.UNASKED))
                 else:
-                    sock, conversation = yield from self._converse(endpoint, sock, question)
+                    path = path_to_ask(question, conversations)
+                    sock, conversation = yield from self._converse(endpoint, sock, question, path)
                     conversations.append(conversation)
                 self._close(sock)
             return PortFacts(endpoint, State.OPEN, "it takes connections", tuple(conversations))
@@ -127,13 +129,13 @@ class Speaker:
         return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def _converse(
-        self, endpoint: Endpoint, sock: socket.socket, question: Question
+        self, endpoint: Endpoint, sock: socket.socket, question: Question, path: str
     ) -> Generator[Wait, bool, tuple[socket.socket, Conversation]]:
         deadline = time.monotonic() + self._settings.answer_timeout
-        facts: dict[str, Any] = {}
+        facts: dict[str, Any] = {"path": path}
         end, detail = End.ANSWERED, ""
         try:
-            if question is not Question.CLEAR:
+            if question not in _IN_CLEAR:
                 verified = self._tls.verified if question is Question.VERIFIED else None
                 context = verified or self._tls.plain
                 descriptor = sock.fileno()
@@ -148,7 +150,7 @@ class Speaker:
                 if descriptor in self._tls.asked and sock.version() == "TLSv1.3":
                     yield from self._await_refusal(sock, min(deadline, time.monotonic() + _A_MOMENT))
             client = HttpClient()
-            facts["ping"] = yield from self._ask(sock, client, "/_ping", deadline)
+            facts["ping"] = yield from self._ask(sock, client, path, deadline)
             if facts["ping"].status == 200 and client.next():
                 facts["version"] = yield from self._ask(sock, client, "/version", deadline)
         except _Ended as ended:

@@ -6,15 +6,14 @@ our certificate refuses only after the handshake, so a handshake proves nothing;
 """
 
 import datetime
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple
 
 from ..core.checks import Severity
 from .certificates import ServerCertificate, expires_soon, expiring
-from .conversations import Conversation, End, PortFacts, Question, State, wants_tls
+from .conversations import Conversation, End, PortFacts, Question, State, is_docker, version_of, wants_tls
 from .findings import Finding
 from .targets import Endpoint
 
@@ -76,7 +75,10 @@ def judge_port(
     if facts.state is not State.OPEN:
         return PortJudgement(facts.endpoint, _BY_STATE[facts.state], facts.why)
     by = {each.question: each for each in facts.conversations}
-    seen = _Seen(by.get(Question.CLEAR), by.get(Question.TLS))
+    past = next(
+        (each for each in facts.conversations if each.question in _PAST_A_FILTER and is_docker(each)), None
+    )
+    seen = _Seen(by.get(Question.CLEAR), by.get(Question.TLS), past)
     row = next(row for row in _TABLE if row.applies(seen))
     verified = by.get(Question.VERIFIED)
     secured = seen.tls if seen.tls and (seen.tls.handshake or seen.tls.certificate) else verified
@@ -100,6 +102,8 @@ def judge_port(
 
 # --- The table -----------------------------------------------------------------------------------------------------
 
+_PAST_A_FILTER: Final = (Question.PAST_A_FILTER, Question.PAST_A_FILTER_BY_TLS)
+_DENIED: Final = (401, 403, 405, 407)
 _CERTIFICATE_ALERTS: Final = (
     "CERTIFICATE_REQUIRED",
     "BAD_CERTIFICATE",
@@ -113,6 +117,12 @@ class _Seen(NamedTuple):
 
     clear: Conversation | None
     tls: Conversation | None
+    past: Conversation | None = None
+    """The one in which Docker's API answered past a filter that hides /_ping."""
+
+    @property
+    def past_in_clear(self) -> bool:
+        return self.past is not None and self.past.question is Question.PAST_A_FILTER
 
     @property
     def both(self) -> list[Conversation]:
@@ -121,7 +131,7 @@ class _Seen(NamedTuple):
     @property
     def serving(self) -> Conversation | None:
         """The conversation in which Docker's API answered; the one in clear text, where both are."""
-        return next((each for each in self.both if _is_docker(each)), None)
+        return next((each for each in self.both if is_docker(each)), self.past)
 
     @property
     def stranger(self) -> Conversation | None:
@@ -129,6 +139,12 @@ class _Seen(NamedTuple):
         return next(
             (each for each in (self.tls, self.clear) if each and each.ping and not wants_tls(each)), None
         )
+
+    @property
+    def denied(self) -> bool:
+        """Whether HTTP was spoken, and denied what was asked rather than not knowing it."""
+        stranger = self.stranger
+        return stranger is not None and stranger.ping is not None and stranger.ping.status in _DENIED
 
     @property
     def asked(self) -> bool:
@@ -159,9 +175,22 @@ class _Row:
 # The first row that applies decides. What serves comes before all that refuses, so that open is never called shut.
 _TABLE: Final[tuple[_Row, ...]] = (
     _Row(
-        lambda seen: seen.clear is not None and _is_docker(seen.clear),
+        lambda seen: seen.clear is not None and is_docker(seen.clear),
         Verdict.API_IN_CLEAR_TEXT,
         lambda seen: f"GET /_ping in clear text was answered with {_status(seen.clear)}",
+    ),
+    _Row(
+        lambda seen: seen.past_in_clear and not (seen.tls is not None and is_docker(seen.tls)),
+        Verdict.API_IN_CLEAR_TEXT,
+        lambda seen: f"{_past(seen.past)} in clear text was answered by Docker's API",
+    ),
+    _Row(
+        lambda seen: seen.past is not None and not (seen.tls is not None and is_docker(seen.tls)),
+        Verdict.API_WITHOUT_CLIENT_CERTIFICATE,
+        lambda seen: (
+            ("the server asked for a client certificate and served without one: " if seen.asked else "")
+            + f"{_past(seen.past)} was answered by Docker's API"
+        ),
     ),
     _Row(
         lambda seen: seen.serving is not None and seen.asked,
@@ -210,6 +239,14 @@ _TABLE: Final[tuple[_Row, ...]] = (
         lambda seen: f"the server asked for a client certificate, and answered {seen.status} without one",
     ),
     _Row(
+        lambda seen: seen.denied,
+        Verdict.UNCLEAR,
+        lambda seen: (
+            f"it speaks HTTP and denies what was asked ({_status(seen.stranger)}): "
+            "a proxy that serves other paths of Docker's API does the same"
+        ),
+    ),
+    _Row(
         lambda seen: seen.stranger is not None,
         Verdict.NOT_DOCKER,
         lambda seen: f"it speaks HTTP ({_status(seen.stranger)}) without any mark of Docker",
@@ -251,6 +288,11 @@ def _status(conversation: Conversation | None) -> str:
     return str(conversation.ping.status) if conversation and conversation.ping else "nothing"
 
 
+def _past(conversation: Conversation | None) -> str:
+    path = conversation.path.partition("?")[0] if conversation else "nothing"
+    return f"a filter hides GET /_ping, and GET {path}"
+
+
 def _ending(conversation: Conversation | None) -> str:
     if conversation is None:
         return "nothing"
@@ -260,29 +302,10 @@ def _ending(conversation: Conversation | None) -> str:
 # --- What an API says of itself ------------------------------------------------------------------------------------
 
 
-def _is_docker(conversation: Conversation) -> bool:
-    # Podman's compatible API has the same marks, and its clients are root as well.
-    ping = conversation.ping
-    if ping is None:
-        return False
-    marked = "api-version" in ping.headers or ping.headers.get("server", "").startswith("Docker/")
-    return marked or bool(_version(conversation).get("ApiVersion"))
-
-
-def _version(conversation: Conversation) -> dict[str, Any]:
-    if conversation.version is None or conversation.version.status != 200:
-        return {}
-    try:
-        value = json.loads(conversation.version.body)
-    except (ValueError, RecursionError):
-        return {}
-    return cast(dict[str, Any], value) if isinstance(value, dict) else {}
-
-
 def _engine(conversation: Conversation | None) -> tuple[str | None, str | None, str | None]:
     if conversation is None or conversation.ping is None:
         return None, None, None
-    version = _version(conversation)
+    version = version_of(conversation)
     server = conversation.ping.headers.get("server", "")
     engine = version.get("Version") or (server[7:].split(" ")[0] if server.startswith("Docker/") else None)
     api = version.get("ApiVersion") or conversation.ping.headers.get("api-version")
@@ -307,7 +330,7 @@ def _verified(conversation: Conversation | None, bundle: bool) -> tuple[bool | N
     if not bundle:
         return authority, None, ""
     ping = conversation.ping
-    if ping is not None and ping.status == 200 and _is_docker(conversation):
+    if ping is not None and ping.status == 200 and is_docker(conversation):
         return authority, True, "GET /_ping was answered with 200"
     if conversation.end is End.ALERT:
         return authority, False, f"refused with the alert {_alert_name(conversation.detail)}"

@@ -1,8 +1,9 @@
 """Probes many ports at once: one loop over plain non-blocking sockets. Judges nothing.
 
-Safe for what it touches: it connects, shakes hands, and asks GET /_ping and GET /version, which change nothing. How
-many connections it starts in a second and holds at once is bounded, and so are the time and the bytes for each; it
-keeps nothing of a port once that is reported. speaking.py speaks to one port.
+Safe for what it touches: it connects, shakes hands, and asks GET /_ping and GET /version, which change nothing; where
+HTTP answers without a mark of Docker, a few lists with a filter that Docker refuses (conversations.py). How many
+connections it starts in a second and holds at once is bounded, and so are the time and the bytes for each; it keeps
+nothing of a port once that is reported. speaking.py speaks to one port.
 
 asyncio's open_connection was measured at four times the cost of nmap's connect scan for closed ports; this loop is
 below it.

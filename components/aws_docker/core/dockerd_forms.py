@@ -49,6 +49,22 @@ def at_least(least: int) -> Form:
     return form
 
 
+def misplaced(hint: str) -> Form:
+    """An option that dockerd knows as a flag, and ignores in a file without a word."""
+
+    def form(value: Any, _: Engines) -> Iterator[Problem]:
+        # It may hold a password.
+        yield Problem("", "what is said here", hint, "would be ignored")
+
+    return form
+
+
+def mtu(value: float, _: Engines) -> Iterator[Problem]:
+    """What a bridge can have (Linux: ETH_MIN_MTU, IP_MAX_MTU); 0 is dockerd's default."""
+    if value and not 68 <= value <= 65535:
+        yield Problem("", value, "write a number from 68 to 65535")
+
+
 def each(member: Form) -> Form:
     """A list, each of whose members is so."""
 

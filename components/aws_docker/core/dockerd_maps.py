@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from .dockerd_forms import Problem, is_network, is_whole, plain
+from .dockerd_forms import Problem, is_network, is_size, is_whole, plain
 from .engines import Engines
 
 
@@ -177,6 +177,10 @@ def _maps(value: object) -> str | None:
     return None if all(isinstance(each, Mapping) for each in _list(value, [0])) else "a list of maps"
 
 
+def _space(value: object) -> str | None:
+    return None if isinstance(value, str) and (not value or is_size(value)) else "a size such as '10GB'"
+
+
 def _filter(value: object) -> str | None:
     # An older form, which dockerd still reads: {"unused-for": {"48h": true}}.
     return None if isinstance(value, Mapping) else _texts(value)
@@ -198,18 +202,18 @@ def lowered(given: Mapping[str, Any]) -> dict[str, Any]:
 _GC: Final[Mapping[str, Check]] = {
     "enabled": _switch,
     "policy": _maps,
-    "defaultKeepStorage": _text,
-    "defaultReservedSpace": _text,
-    "defaultMaxUsedSpace": _text,
-    "defaultMinFreeSpace": _text,
+    "defaultKeepStorage": _space,
+    "defaultReservedSpace": _space,
+    "defaultMaxUsedSpace": _space,
+    "defaultMinFreeSpace": _space,
 }
 _GC_RULE: Final[Mapping[str, Check]] = {
     "all": _switch,
     "filter": _filter,
-    "keepStorage": _text,
-    "reservedSpace": _text,
-    "maxUsedSpace": _text,
-    "minFreeSpace": _text,
+    "keepStorage": _space,
+    "reservedSpace": _space,
+    "maxUsedSpace": _space,
+    "minFreeSpace": _space,
 }
 
 
@@ -226,9 +230,25 @@ def builder(given: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
             yield from _members(".gc", inside, _GC)
             for index, rule in enumerate(_list(lowered(inside).get("policy"))):
                 if isinstance(rule, Mapping):
-                    yield from _members(f".gc.policy[{index}]", cast(Mapping[str, Any], rule), _GC_RULE)
+                    yield from _gc_rule(f".gc.policy[{index}]", cast(Mapping[str, Any], rule), engines)
         elif name == "entitlements":
             entitlements = ("network-host", "security-insecure", "device")
             yield from _members(".entitlements", inside, dict.fromkeys(entitlements, _switch))
         elif name == "history" and history:
             yield from _members(".history", inside, {"maxage": _duration, "maxentries": _number})
+
+
+def _gc_rule(where: str, rule: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
+    yield from _members(where, rule, _GC_RULE)
+    given = lowered(rule)
+    if not given.get("keepstorage") and engines.all_before((27, 0)):
+        yield Problem(where, rule, f"say keepStorage, too: Docker {engines} insists on it")
+    for text in _list(given.get("filter")):
+        name, _, value = str(text).partition("=")
+        # Since 28.0 it may be a moment, too.
+        if (
+            name.strip() in ("until", "unused-for")
+            and engines.all_before((28, 0))
+            and _duration(value.strip())
+        ):
+            yield Problem(f"{where}.filter", text, f"write a duration, such as '{name}=48h'")

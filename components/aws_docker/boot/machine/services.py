@@ -3,7 +3,7 @@
 Docker's own units, and its jobs for upstart, are there before anything is written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from . import systemd
@@ -94,13 +94,14 @@ class Started(NamedTuple):
     """Where the unit's sockets listen."""
     sources: list[Content]
     """The texts that it is made of."""
+    unit: str
 
 
-def started(world: World) -> Iterator[Started]:
-    """What the units on the machine would start now."""
+def started(world: World, only: Collection[str] = ()) -> Iterator[Started]:
+    """What the units on the machine would start now; `only`: these of them."""
     files = _unit_files(world)
     for unit in list(files):
-        if unit.endswith(".service") and not unit.startswith("*"):
+        if unit.endswith(".service") and not unit.startswith("*") and (not only or unit in only):
             yield from _service(world, unit, files)
 
 
@@ -193,4 +194,4 @@ def _service(world: World, name: str, names: _Files) -> Iterator[Started]:
     for key in ("ExecStartPre", "ExecStart", "ExecStartPost"):
         for setting in unit.get(key, ()):
             for argv in systemd.command(setting.value, environment, unknown):
-                yield Started(argv, setting.where, environment, streams, sources)
+                yield Started(argv, setting.where, environment, streams, sources, name)
