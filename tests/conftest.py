@@ -153,6 +153,7 @@ _LONG = (
     "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
+    "engine/test_package_add.py",
     "engine/test_upgrade.py",
     "host/test_ipv6.py",
     "audit/test_probe.py",
