@@ -150,6 +150,7 @@ _LONG = (
     "engine/test_policy_machines.py",
     "host/test_firewall.py",
     "host/test_systems.py",
+    "host/test_engines.py",
     "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
