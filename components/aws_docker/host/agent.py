@@ -24,7 +24,6 @@ import ssl
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import urllib.error
@@ -101,15 +100,15 @@ def plain(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def about(generation: Path, dockerd: str, _built: float) -> dict[str, str]:
-    told = {"document": "", "engine": run(dockerd, "--version").split()[2].strip(",") if dockerd else ""}
-    if (generation / "settings.json").exists():
-        told["document"] = settings_of(generation)["digest"]
+def about(settings: str, dockerd: str, _built: float) -> dict[str, str]:
+    """The document in force, the engine, the end of the certificate: asked again where one of them has changed."""
+    in_force = json.loads(settings)
     ends = ""
-    if (generation / "server.pem").exists():
-        date = openssl(generation, "server.pem", "-enddate").split("=")[1].strip()
+    if in_force["listen"]:
+        date = openssl(CURRENT, "server.pem", "-enddate").split("=")[1].strip()
         ends = stamp(ssl.cert_time_to_seconds(date))
-    return {**told, "certificate_expires_at": ends}
+    engine = run(dockerd, "--version").split()[2].strip(",") if dockerd else ""
+    return {"document": in_force["digest"], "engine": engine, "certificate_expires_at": ends}
 
 
 def stamp(seconds: float) -> str:
@@ -120,7 +119,9 @@ def report(state: str, reason: str = "", refused: str = "") -> None:
     said = {"version": 1, "state": state, "reason": plain(reason), "refused": refused}
     with contextlib.suppress(Exception):
         dockerd = shutil.which("dockerd") or ""
-        said.update(about(CURRENT.resolve(), dockerd, Path(dockerd).stat().st_mtime if dockerd else 0))
+        settings = CURRENT / "settings.json"
+        in_force = settings.read_text() if settings.exists() else '{"listen": [], "digest": ""}'
+        said.update(about(in_force, dockerd, Path(dockerd).stat().st_mtime if dockerd else 0))
     line = json.dumps(said)
     status = RUN / "status.json"
     if status.exists() and status.read_text() == line + "\n":
@@ -342,7 +343,10 @@ def stage(document: str) -> Path:
     if "bip" in daemon and not any(name.startswith("host-gateway-ip") for name in daemon):
         # Else containers that run while dockerd starts leave it without one (moby/moby#42753, #53089).
         daemon["host-gateway-ip"] = daemon["bip"].split("/")[0]
-    generation = Path(tempfile.mkdtemp(dir=GENERATIONS))
+    # One of two, by turns: what is said of it stays the same while a document stays refused.
+    generation = GENERATIONS / ("b" if CURRENT.resolve().name == "a" else "a")
+    shutil.rmtree(generation, ignore_errors=True)
+    generation.mkdir(mode=0o700)
     mount = "RequiresMountsFor=%s\n" % DOCKER_DATA if "volume" in configuration() else ""
     files = {
         "settings.json": json.dumps(settings),
@@ -411,6 +415,14 @@ def check(generation: Path) -> None:
         text = run("openssl", "x509", "-noout", "-ext", "basicConstraints,keyUsage", stdin=authority.group())
         if "CA:TRUE" not in text or "Certificate Sign" not in text:
             raise Refused("client-ca.pem holds a certificate that is not a CA")
+
+
+def validate(generation: Path) -> None:
+    # Engines from 23 on judge their options without starting; an earlier one does not know the question.
+    asked = command(settings_of(generation)).replace(str(CURRENT), str(generation)) + " --validate"
+    done = subprocess.run(asked.split(), capture_output=True, text=True)
+    if done.returncode and "unknown flag: --validate" not in done.stderr:
+        raise Refused("dockerd: %s" % done.stderr.strip().split("\n")[-1])
 
 
 # The firewall. One table of our own, ahead of Docker's chains: a drop here is final, whatever Docker accepts
@@ -631,6 +643,7 @@ def sync(document: str) -> None:
     try:
         generation = stage(document)
         check(generation)
+        validate(generation)
         swap(generation)
         kept.append(generation)
         settings = settings_of(generation)
