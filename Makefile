@@ -39,16 +39,20 @@ lint-only:
 	$(python) -m ruff check --quiet . || status=1; \
 	$(python) -m ruff format --check . || status=1; \
 	$(python) -m pyright --pythonpath $(python) || status=1; \
-	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run || status=1; \
+	if command -v shellcheck >/dev/null; then shellcheck lab/setup.sh .ci/run .ci/release || status=1; \
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
 agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host/agent.py
-	@$(python) -c 'import base64, sys, zopfli.gzip; print(base64.b64encode(zopfli.gzip.compress(sys.stdin.buffer.read())).decode())' \
-	  < components/aws_docker/host/agent.py > components/aws_docker/host/agent.py.gz.b64
-	@cd components/aws_docker/host && version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' ../__init__.py) && touch agents.sha256 && \
-	{ grep -v "  $$version$$" agents.sha256; \
-	  echo "$$(sha256sum < agent.py | cut -d ' ' -f 1)  $$version"; } > agents.sha256.new && mv agents.sha256.new agents.sha256
+	@cd components/aws_docker/host && ../../../$(python) -c 'import base64, hashlib, pathlib, zopfli.gzip, aws_docker; \
+	from aws_docker.host import userdata; \
+	program = pathlib.Path("agent.py").read_text(); \
+	packed = zopfli.gzip.compress(userdata.head(program).encode()); \
+	pathlib.Path("agent.yaml.gz.b64").write_text(base64.b64encode(packed).decode() + "\n"); \
+	known = pathlib.Path("agents.sha256"); release = "  " + aws_docker.__version__; \
+	earlier = [line for line in known.read_text().splitlines() if not line.endswith(release)]; \
+	digest = hashlib.sha256(userdata.installed(program).encode()).hexdigest(); \
+	known.write_text("\n".join([*earlier, digest + release]) + "\n")'
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

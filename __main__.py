@@ -2,7 +2,8 @@
 examples/quickstart (see Pulumi.yaml).
 """
 
+from aws_docker import __version__
 from aws_docker.host.plugin import serve
 
 if __name__ == "__main__":
-    serve()
+    serve(__version__)

@@ -27,7 +27,7 @@ from lab.hosts.machine import Machine
 ROOT = Path(__file__).parent.parent
 _PLAIN = "#!/bin/sh\nset -e\nexport DEBIAN_FRONTEND=noninteractive\napt-get update\n{install}\n"
 _INSTALL = "apt-get install -y --no-install-recommends docker.io"
-_BOOTS = 1
+_BOOTS = 3
 _CONNECTIONS = {"TLS": 200, "socket": 200, "ssh": 5}
 _KEPT = 2_000
 _CONTEXT_MIB = 64
@@ -77,7 +77,7 @@ def _requests(lab: "_Lab") -> Iterator[Figure]:
         "the Unix socket",
         "per s",
         more_is_better=True,
-        bound=2,
+        bound=3,
     )
 
 

@@ -138,9 +138,9 @@ typescript() {
   fi
 }
 
-workflow_linter() {
-  if ! .venv/bin/python -m lab.actionlint; then
-    lacks "actionlint (the message above says what to do): without it the workflows are not checked"
+go_tools() {
+  if ! .venv/bin/python -m lab.gotools; then
+    lacks "actionlint or Docker's buildx (the message above says what to do): without them workflows and builders are not checked"
   fi
 }
 
@@ -170,7 +170,7 @@ packages "$@"
 toolchain
 if [[ ${1:-} == tests ]]; then
   typescript
-  workflow_linter
+  go_tools
 fi
 image
 

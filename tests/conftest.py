@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import actionlint
+from lab import gotools
 from lab.engine import toolchain, typescript
 from lab.hosts import image
 
@@ -50,7 +50,9 @@ def buildx_path() -> str | None:
     ]
     found = [each / "cli-plugins" / "docker-buildx" for each in folders]
     named = os.environ.get("DOCKER_BUILDX")
-    return next((str(each) for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
+    own = next((each for each in [*([Path(named)] if named else []), *found] if each.is_file()), None)
+    built = own or gotools.find("docker-buildx")
+    return str(built) if built else None
 
 
 def browser_path() -> str | None:
@@ -81,7 +83,9 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     ),
     "docker-cli": lambda: None if docker_path() else "there is no Docker client: install one",
     "buildx": lambda: (
-        None if buildx_path() else "there is no docker-buildx: install it, or name it in DOCKER_BUILDX"
+        None
+        if buildx_path()
+        else "there is no docker-buildx: run lab/setup.sh tests, or name it in DOCKER_BUILDX"
     ),
     "nft": _command("nft"),
     "ip": _command("ip"),
@@ -89,7 +93,9 @@ _PARTS: dict[str, Callable[[], str | None]] = {
     "openssl": _command("openssl"),
     "shellcheck": _command("shellcheck"),
     "chromium": lambda: None if browser_path() else "there is no Chromium: run lab/setup.sh",
-    "actionlint": lambda: None if actionlint.find() else "there is no actionlint: run lab/setup.sh",
+    "actionlint": lambda: (
+        None if gotools.find("actionlint") else "there is no actionlint: run lab/setup.sh tests"
+    ),
     "busybox": _command("busybox"),
     "faketime": _command("faketime"),
 }
@@ -147,6 +153,7 @@ _LONG = (
     "host/test_older.py",
     "audit/test_probe_dockerd.py",
     "engine/test_plugin.py",
+    "engine/test_package_add.py",
     "engine/test_upgrade.py",
     "host/test_ipv6.py",
     "audit/test_probe.py",

@@ -21,8 +21,10 @@ from lab.engine.cloud import Cloud
 from lab.processes import die_with_lab
 
 _PLUGINS = Path(__file__).parent / "plugins"
-# wait_until_ready in a program, in YAML, or in a configuration.
-_CONNECTS = re.compile(r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true", re.IGNORECASE)
+# wait_until_ready in a program, in YAML, or in a configuration, and resources of the docker provider.
+_CONNECTS = re.compile(
+    r"wait_?until_?ready[\"']?\s*[:=]\s*['\"]?true|pulumi_docker|type:\s*docker:", re.IGNORECASE
+)
 _SERVICES = ("ec2", "iam", "ssm", "sts", "kms")
 
 
@@ -172,6 +174,7 @@ class Stack:
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """A run that the caller waits for, or interrupts."""
+        self._refuse_outside()
         return subprocess.Popen(
             self._command(*arguments),
             cwd=self.folder,

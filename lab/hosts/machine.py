@@ -149,9 +149,13 @@ class Machine:
             "--register=no",
             "--keep-unit",
             "--console=pipe",
-            f"--bind={self._directory}/docker:/var/lib/docker",
-            f"--bind={self._directory}/containerd:/var/lib/containerd",
             *self._binds,
+            # A container's disk is no overlay's upper layer; a data volume is a disk of its own.
+            *(
+                f"--bind={self._directory}/{n}:/var/lib/{n}"
+                for n in ("docker", "containerd")
+                if not self._disks
+            ),
         ]
         console = (self._directory / "console").open("ab")
         self._nspawn = subprocess.Popen(

@@ -39,7 +39,7 @@ class Surroundings:
         self.instance_id = instance_id
         self.packages = packages
         self.faults: set[str] = set()
-        """Any of: imds, role, ssm-denied, ssm-timeout, ssm-garbage, ssm-empty, mirror."""
+        """Any of: imds, role, ssm-denied, ssm-timeout, ssm-garbage, ssm-empty, put-denied, put-timeout, mirror."""
         self.met: set[str] = set()
         """The faults that the host has run into."""
         self.document: str | None = None
@@ -122,8 +122,8 @@ class Surroundings:
             "Expiration": made["Expiration"].strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
 
-    def authorised(self, headers: Any, body: bytes) -> str:
-        """The parameter that a signed GetParameter names, if the signer's role may read it; else PermissionError."""
+    def authorised(self, headers: Any, body: bytes) -> tuple[str, dict[str, Any]]:
+        """The action and arguments of a signed request, if the signer's role may do it; else PermissionError."""
         match = re.match(
             r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d+)/([\w-]+)/ssm/aws4_request, "
             r"SignedHeaders=([\w;-]+), Signature=(\w+)$",
@@ -145,11 +145,13 @@ class Surroundings:
             != match[5]
         ):
             raise PermissionError("the request signature we calculated does not match")
-        if signed["x-amz-target"] != "AmazonSSM.GetParameter":
+        service, _, call = signed["x-amz-target"].partition(".")
+        if service != "AmazonSSM" or call not in ("GetParameter", "PutParameter"):
             raise PermissionError(f"{role} may not call {signed['x-amz-target']}")
-        name = json.loads(body)["Name"]
+        arguments = json.loads(body)
+        action = f"ssm:{call}"
         account = self.cloud.client("sts").get_caller_identity()["Account"]
-        arn = f"arn:aws:ssm:{self.cloud.region}:{account}:parameter/{name.lstrip('/')}"
+        arn = f"arn:aws:ssm:{self.cloud.region}:{account}:parameter/{arguments['Name'].lstrip('/')}"
         iam = self.cloud.client("iam")
         for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
             document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
@@ -159,11 +161,11 @@ class Surroundings:
                 )
                 if (
                     statement["Effect"] == "Allow"
-                    and any(fnmatch.fnmatchcase("ssm:GetParameter", action) for action in actions)
+                    and any(fnmatch.fnmatchcase(action, allowed) for allowed in actions)
                     and any(fnmatch.fnmatchcase(arn, resource) for resource in resources)
                 ):
-                    return name
-        raise PermissionError(f"{role} is not authorized to perform: ssm:GetParameter on resource: {arn}")
+                    return call, arguments
+        raise PermissionError(f"{role} is not authorized to perform: {action} on resource: {arn}")
 
     def metadata(self) -> dict[str, Any]:
         # Read for each request: the cloud's records may change while the machine runs.
@@ -277,12 +279,9 @@ def _parameter_store(around: Surroundings) -> type[BaseHTTPRequestHandler]:
             if around.fails("ssm-empty"):
                 return self.answer(200)
             try:
-                name = around.authorised(self.headers, body)
-                answer = around.cloud.client("ssm").get_parameter(Name=name, WithDecryption=True)
-                parameter = {"Name": name, "Value": around.document or answer["Parameter"]["Value"]}
-                return self.answer(
-                    200, json.dumps({"Parameter": parameter}).encode(), "application/x-amz-json-1.1"
-                )
+                call, arguments = around.authorised(self.headers, body)
+                answered = {"GetParameter": self.get, "PutParameter": self.put}[call](arguments)
+                return self.answer(200, json.dumps(answered).encode(), "application/x-amz-json-1.1")
             except PermissionError as error:
                 reason = json.dumps({"__type": "AccessDeniedException", "Message": str(error)})
                 return self.answer(400, reason.encode(), "application/x-amz-json-1.1")
@@ -290,6 +289,29 @@ def _parameter_store(around: Surroundings) -> type[BaseHTTPRequestHandler]:
                 return self.answer(
                     400, json.dumps(error.response["Error"]).encode(), "application/x-amz-json-1.1"
                 )
+
+        def get(self, arguments: dict[str, Any]) -> dict[str, Any]:
+            found = around.cloud.client("ssm").get_parameter(**arguments)["Parameter"]
+            return {"Parameter": {"Name": found["Name"], "Value": around.document or found["Value"]}}
+
+        def put(self, arguments: dict[str, Any]) -> dict[str, Any]:
+            if around.fails("put-timeout"):
+                time.sleep(10)
+                return {}
+            if around.fails("put-denied"):
+                raise PermissionError("an organisation's policy denies it")
+            # What AWS refuses (PutParameter in the Systems Manager API reference), and moto takes.
+            if "{{" in arguments["Value"]:
+                raise PermissionError("Parameter value can't nest another parameter")
+            if len(arguments["Value"]) > 4096:
+                raise PermissionError(
+                    "Standard tier parameters support a maximum parameter value of 4096 characters"
+                )
+            ssm = around.cloud.client("ssm")
+            if "Type" not in arguments:
+                found = ssm.get_parameter(Name=arguments["Name"])["Parameter"]  # a new one needs a type
+                arguments = {**arguments, "Type": found["Type"]}
+            return {"Version": ssm.put_parameter(**arguments)["Version"]}
 
     return ParameterStore
 

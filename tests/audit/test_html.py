@@ -17,8 +17,9 @@ from aws_docker.audit.exposures import judge_region
 from aws_docker.audit.facts import RegionFacts
 from aws_docker.audit.findings import Unchecked, ranked
 from aws_docker.audit.html import to_html
+from aws_docker.audit.intent import Intent
 from aws_docker.audit.report import to_json
-from aws_docker.audit.results import AuditReport
+from aws_docker.audit.results import AuditReport, Compared, VerifyReport
 from aws_docker.audit.wording import audit_findings
 from aws_docker.cli import main
 from aws_docker.core.addresses import AddressSet
@@ -126,6 +127,17 @@ def test_the_worst_comes_first_and_whom_nobody_reaches_last() -> None:
         < page.index("Reached by nobody")
         < page.index("batch")
     )
+
+
+def test_a_stacks_host_is_drawn_beside_what_is_intended_for_it() -> None:
+    facts = host("build", 1, rules=[rule("0.0.0.0/0")], routes=INTERNET)
+    judged = judge_region(facts, AddressSet.of(["10.0.5.0/24"]))
+    intent = Intent("build", "i-1", "1", "eu-central-1", "198.51.100.10", True, ())
+    compared = Compared(intent, AddressSet.of(["10.0.5.0/24"]), judged.exposures, None, ())
+    page = to_html(VerifyReport([compared], ranked(audit_findings(judged)), []), "0.1.0", AT)
+    assert "build intends 10.0.5.0/24" in page
+    assert "the internet reaches TCP 2376" in lanes(page)
+    assert not [lane for lane in lanes(page) if lane == "the internet reaches TCP 2376, and is trusted"]
 
 
 def test_what_could_not_be_checked_is_said_at_the_top() -> None:

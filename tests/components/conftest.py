@@ -23,6 +23,7 @@ from aws_docker import DockerHost
 VPC = {"id": "vpc-0a1b2c3d", "cidrBlockAssociations": [{"cidrBlock": "172.31.0.0/16"}]}
 SUBNET = {"id": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d", "availabilityZone": "eu-central-1a"}
 PARAMETER_ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/build-configuration"
+STATUS_ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/build-status"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -56,7 +57,9 @@ class Cloud(Mocks):
                 "certPem": self._pem(f"CERTIFICATE of {args.name}"),
                 "validityEndTime": self.expiries["server" if "server" in args.name else "client"],
             },
-            "aws:ssm/parameter:Parameter": {"arn": PARAMETER_ARN},
+            "aws:ssm/parameter:Parameter": {
+                "arn": f"arn:aws:ssm:eu-central-1:123456789012:parameter/{args.name}"
+            },
             "pulumi:index:Stash": {"output": args.inputs.get("input")},
         }
         return f"{args.name}-id", {"name": args.name, **args.inputs, **made.get(args.typ, {})}

@@ -47,6 +47,7 @@ def test_a_fleet_is_its_hosts_and_what_they_share(stack: Stack) -> None:
         "server-request",
         "server-certificate",
         "configuration",
+        "status",
         "role",
         "role-policy",
         "profile",

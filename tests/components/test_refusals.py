@@ -185,6 +185,70 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"daemon_options": {"log-leve": "info"}}, "daemon_options: 'log-leve' is not an option of dockerd; did you mean"),
     ({"daemon_options": ["icc"]}, "daemon_options: ['icc'] is not a map; give a map of dockerd's options"),
     ({"daemon_options": {"hosts": [Late("fd://")]}}, "daemon_options.hosts: "),
+    (
+        {"daemon_options": {"registry-mirrors": ["mirror.example.com"]}},
+        "daemon_options.registry-mirrors: 'mirror.example.com' is no http or https URL; write 'https://mirror.example.com'",
+    ),
+    (
+        {"daemon_options": {"registry-mirrors": ["https://mirror.example.com/hub"]}, "os": "debian-12"},
+        "daemon_options.registry-mirrors: 'https://mirror.example.com/hub' is refused; write "
+        "'https://mirror.example.com': Docker 20.10 takes no path here",
+    ),
+    (
+        {"daemon_options": {"registry-mirrors": ["https://user:secret@mirror.example.com"]}},
+        "daemon_options.registry-mirrors: 'a URL with a user name' is refused; write it without",
+    ),
+    (
+        {"daemon_options": {"default-ulimits": {"nofile": "1024:2048"}}},
+        "daemon_options.default-ulimits.nofile: '1024:2048' is no limit; write "
+        '{"Name": "nofile", "Soft": 1024, "Hard": 2048}',
+    ),
+    (
+        {"daemon_options": {"default-ulimits": {"nofile": {"name": "nofile", "soft": 1, "hard": 1}}}},
+        "daemon_options.default-ulimits.nofile: {'name': 'nofile', 'soft': 1, 'hard': 1} is no limit; write "
+        '{"Name": "nofile", "Soft": 1, "Hard": 1}',
+    ),
+    (
+        {"daemon_options": {"builder": {"gc": {"enabled": "true"}}}},
+        "daemon_options.builder.gc.enabled: 'true' is not true or false; dockerd wants true or false",
+    ),
+    (
+        {"daemon_options": {"features": {"buildkit": 1.0}}},
+        "daemon_options.features.buildkit: 1.0 is not true or false; write true or false",
+    ),
+    (
+        {"daemon_options": {"default-address-pools": [{"base": "10.10.0.0/16"}]}},
+        "daemon_options.default-address-pools[0]: {'base': '10.10.0.0/16'} is no pool; write ",
+    ),
+    (
+        {"daemon_options": {"log-opts": {"max-sise": "10m"}}},
+        "daemon_options.log-opts: 'max-sise' is no option of the log driver json-file; did you mean 'max-size'?",
+    ),
+    (
+        {"daemon_options": {"log-driver": "local", "log-opts": {"tag": "a"}}},
+        "daemon_options.log-opts: 'tag' is refused; leave it out: of Docker 25.0, the log driver local",
+    ),
+    (
+        {"daemon_options": {"default-gateway": "10.9.9.9"}},
+        "daemon_options.default-gateway: '10.9.9.9' lies elsewhere; name an address of the bridge's network, "
+        "172.17.0.0/16, or set bip, too",
+    ),
+    (
+        {"daemon_options": {"http-proxy": "http://user:secret@proxy.example.com"}},
+        "daemon_options.http-proxy: 'what is said here' would be ignored; write it into the map proxies",
+    ),
+    (
+        {"daemon_options": {"firewall-backend": "nftables"}, "os": "debian-12"},
+        "daemon_options: 'firewall-backend' is not an option of Docker 20.10; leave it out: it came with 29.0",
+    ),
+    (
+        {"daemon_options": {"firewall-backend": "nftables"}},
+        "daemon_options: 'firewall-backend' is not an option of Docker 25.0; leave it out: it came with 29.0",
+    ),
+    (
+        {"daemon_options": {"oom-score-adjust": -500}, "os": "debian-13"},
+        "daemon_options: 'oom-score-adjust' is not an option of Docker 26.1; leave it out: 24 was the last to know it",
+    ),
     # Arguments that there are not
     (
         {"trusted_cidr": ["10.0.5.0/24"]},
@@ -306,7 +370,7 @@ REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
         ({"clients": 3, "key_algorithm": "rsa-3072"}, r"clients: '3 clients, 1 trusted networks' is refused"),
         ({"clients": 2, "key_algorithm": "rsa-4096"}, r"clients: '2 clients, 1 trusted networks' is refused"),
         (
-            {"clients": 6, "key_delivery": "user-data"},
+            {"clients": 8, "key_delivery": "user-data"},
             r"key_delivery: 'user-data' is refused; the user-data would take \d+ bytes and EC2 accepts 16384",
         ),
         (
@@ -355,6 +419,22 @@ def test_daemon_options_that_are_known_late_are_judged_when_known(stack: Stack) 
         )
     assert "build-configuration" not in stack.resources
     assert "build-instance" not in stack.resources
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"os": "debian-13", "daemon_options": {"registry-mirrors": ["https://mirror.example.com/hub"]}},
+        {"os": "amazon-linux-2023", "daemon_options": {"log-format": "json"}},
+        # Of the engines that noble-updates may have, one knows it.
+        {"os": "ubuntu-24.04", "daemon_options": {"firewall-backend": "nftables"}},
+        # An image of the caller's may have any engine in it.
+        {"os": "debian-12", "ami_id": "ami-01", "daemon_options": {"firewall-backend": "nftables"}},
+    ],
+)
+def test_options_are_judged_by_the_engines_that_the_host_may_have(stack: Stack, args: dict[str, Any]) -> None:
+    stack.host(args)
+    assert "build-instance" in stack.resources
 
 
 def test_daemon_options_may_hold_values_that_are_known_late(stack: Stack) -> None:

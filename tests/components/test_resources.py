@@ -1,11 +1,13 @@
 """Which resources a DockerHost is made of, with which inputs, and in which order they come to be."""
 
+import base64
+import gzip
 import json
 from typing import Any
 
 import pytest
 
-from .conftest import PARAMETER_ARN, Stack, unknown
+from .conftest import PARAMETER_ARN, STATUS_ARN, Stack, unknown
 
 REMOTE = {"trusted_cidrs": ["10.0.5.0/24"]}
 CERTIFICATE_ROLES = ("ca-key", "ca", "key", "request", "certificate")
@@ -20,6 +22,7 @@ LOCAL = {
     "build-egress-80-ipv6",
     "build-interface",
     "build-configuration",
+    "build-status",
     "build-role",
     "build-role-policy",
     "build-profile",
@@ -29,6 +32,10 @@ LOCAL = {
 
 def document(stack: Stack) -> dict[str, Any]:
     return json.loads(stack["build-configuration"]["value"])
+
+
+def user_data(stack: Stack) -> str:
+    return gzip.decompress(base64.b64decode(stack["build-instance"]["userDataBase64"])).decode()
 
 
 # --- Which resources -----------------------------------------------------------------------------------------------
@@ -175,7 +182,7 @@ def test_a_data_volume_is_attached_and_named_to_the_host(stack: Stack) -> None:
     assert attachment["volumeId"] == "build-data-id"
     assert attachment["instanceId"] == "build-instance-id"
     assert attachment["stopInstanceBeforeDetaching"] is True
-    assert '"volume": "build-data-id"' in stack["build-instance"]["userData"]
+    assert '"volume": "build-data-id"' in user_data(stack)
 
 
 # --- Image ---------------------------------------------------------------------------------------------------------
@@ -201,7 +208,7 @@ def test_the_image_is_the_publishers_newest_for_the_instance_types_architecture(
     stack.cloud.architectures = ["i386", "x86_64"] if architecture == "x86_64" else ["arm64"]
     stack.host({"os": os})
     assert stack["build-instance"]["ami"] == f"ami of /aws/service/{parameter}"
-    assert f'"install": {json.dumps(_install(os))}' in stack["build-instance"]["userData"]
+    assert f'"install": {json.dumps(_install(os))}' in user_data(stack)
 
 
 def _install(os: str) -> Any:
@@ -332,19 +339,19 @@ def test_the_parameter_is_a_secure_string(stack: Stack) -> None:
 
 def test_user_data_names_the_parameter_and_holds_no_key(stack: Stack) -> None:
     stack.host(REMOTE)
-    user_data = stack["build-instance"]["userData"]
-    assert '"parameter": "build-configuration"' in user_data
-    assert "PRIVATE KEY" not in user_data
-    assert "10.0.5.0" not in user_data, "a change of sources must not replace the host"
+    text = user_data(stack)
+    assert '"parameter": "build-configuration"' in text
+    assert "PRIVATE KEY" not in text
+    assert "10.0.5.0" not in text, "a change of sources must not replace the host"
 
 
 def test_delivery_in_user_data_needs_no_role_and_stays_secret(stack: Stack) -> None:
     stack.host({**REMOTE, "key_delivery": "user-data"})
-    for gone in ("build-configuration", "build-role", "build-role-policy", "build-profile"):
+    for gone in ("build-configuration", "build-status", "build-role", "build-role-policy", "build-profile"):
         assert gone not in stack.resources
     assert "iamInstanceProfile" not in stack["build-instance"]
-    assert "PRIVATE KEY of build-server-key" in stack["build-instance"]["userData"]
-    assert "userData" in stack.resources["build-instance"].secrets
+    assert "PRIVATE KEY of build-server-key" in user_data(stack)
+    assert "userDataBase64" in stack.resources["build-instance"].secrets
 
 
 # --- The role ------------------------------------------------------------------------------------------------------
@@ -362,9 +369,10 @@ SESSION_MANAGER = {
     "Resource": "*",
 }
 READ_ITS_PARAMETER = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": PARAMETER_ARN}
+WRITE_ITS_STATUS = {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": STATUS_ARN}
 
 
-def test_the_role_may_read_its_own_parameter_and_nothing_else(stack: Stack) -> None:
+def test_the_role_may_read_its_own_parameter_write_its_status_and_nothing_else(stack: Stack) -> None:
     stack.host(REMOTE)
     assert json.loads(stack["build-role"]["assumeRolePolicy"]) == {
         "Version": "2012-10-17",
@@ -375,7 +383,7 @@ def test_the_role_may_read_its_own_parameter_and_nothing_else(stack: Stack) -> N
     assert stack["build-role-policy"]["role"] == "build-role"
     assert json.loads(stack["build-role-policy"]["policy"]) == {
         "Version": "2012-10-17",
-        "Statement": [READ_ITS_PARAMETER, SESSION_MANAGER],
+        "Statement": [READ_ITS_PARAMETER, WRITE_ITS_STATUS, SESSION_MANAGER],
     }
     assert "managedPolicyArns" not in stack["build-role"]
     assert stack["build-profile"]["role"] == "build-role"
@@ -386,6 +394,7 @@ def test_with_a_key_of_the_callers_the_role_may_decrypt_that_parameter_only(stac
     stack.host({**REMOTE, "kms_key_id": key})
     assert json.loads(stack["build-role-policy"]["policy"])["Statement"] == [
         READ_ITS_PARAMETER,
+        WRITE_ITS_STATUS,
         SESSION_MANAGER,
         {
             "Effect": "Allow",
@@ -394,6 +403,28 @@ def test_with_a_key_of_the_callers_the_role_may_decrypt_that_parameter_only(stac
             "Condition": {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": PARAMETER_ARN}},
         },
     ]
+
+
+def test_the_host_writes_its_status_and_a_new_one_is_made_once(stack: Stack) -> None:
+    stack.host(REMOTE)
+    status = stack["build-status"]
+    assert status["type"] == "String"
+    assert json.loads(status["value"])["state"] == "pending"
+    assert stack.resources["build-status"].request.ignoreChanges == ["value"], (
+        "an `up` keeps what the host wrote"
+    )
+    assert '"status": "build-status"' in user_data(stack)
+
+
+def test_a_host_keeps_the_container_networks_that_were_chosen_and_takes_the_users(stack: Stack) -> None:
+    stack.host(REMOTE)
+    assert document(stack)["chosen"] == ["bip", "default-address-pools"]
+
+
+@pytest.mark.parametrize("bip", ["10.200.0.1/24", None])
+def test_a_bridge_of_the_users_is_not_one_that_was_chosen(stack: Stack, bip: str | None) -> None:
+    stack.host({**REMOTE, "daemon_options": {"bip": bip}})
+    assert document(stack)["chosen"] == ["default-address-pools"]
 
 
 # --- Outputs -------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+import aws_docker
 from aws_docker import DockerFleet, DockerFleetArgs, DockerHost, DockerHostArgs
 from aws_docker.host.plugin import provider
 
@@ -20,7 +21,7 @@ GOLDEN = ROOT / "schema.json"
 
 
 def current() -> dict[str, Any]:
-    return json.loads(provider().schema or "{}")
+    return json.loads(provider(aws_docker.__version__).schema or "{}")
 
 
 def camel(name: str) -> str:

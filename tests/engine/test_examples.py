@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from lab import guard
 from lab.engine.cloud import Cloud
 from lab.engine.stack import Stack
 from tests.conftest import ROOT
@@ -218,15 +220,21 @@ def test_stack_reference(make_stack: MakeStack, cloud: Cloud, network: Network) 
     stack.configure({"networkStack": "organization/network/local"})
 
 
-def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(make_stack: MakeStack) -> None:
+def test_a_program_that_connects_to_its_host_is_not_run_beside_the_lab(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
     # tests/host/test_ready.py runs it, where the host is.
-    stack = make_stack(EXAMPLES / "docker-provider", {"trustedCidrs": ["10.0.5.0/24"]})
-    with pytest.raises(RuntimeError, match="run it in a namespace"):
-        stack.up()
-    waiting = make_stack(EXAMPLES / "quickstart", {"trustedCidrs": ["10.0.5.0/24"], "waitUntilReady": True})
-    with pytest.raises(RuntimeError, match="run it in a namespace"):
-        waiting.up()
-    assert stack.resources() == waiting.resources() == []
+    (tmp_path / "__main__.py").write_text("import pulumi_docker\n\npulumi_docker.Provider('remote')\n")
+    config = {"trustedCidrs": ["10.0.5.0/24"]}
+    for stack in (
+        make_stack(EXAMPLES / "docker-provider", config),
+        make_stack(EXAMPLES / "quickstart", {**config, "waitUntilReady": True}),
+        make_stack(tmp_path),
+    ):
+        for run_it in (stack.up, lambda stack=stack: stack.start("up")):
+            with pytest.raises(guard.OutsideTheLab, match="run it in a namespace"):
+                run_it()
+        assert stack.resources() == []
 
 
 @pytest.mark.requires("pulumi-yaml")

@@ -4,6 +4,7 @@ The tests run in their order, on one stack: each starts from what the one before
 """
 
 import base64
+import gzip
 import json
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -118,7 +119,7 @@ def test_no_key_stands_anywhere_in_plain_text(stack: Stack, cloud: Cloud) -> Non
 def test_no_key_stands_in_the_instances_user_data(stack: Stack, cloud: Cloud) -> None:
     instance = stack.outputs()["instance_id"]
     attribute = cloud.client("ec2").describe_instance_attribute(InstanceId=instance, Attribute="userData")
-    user_data = base64.b64decode(attribute["UserData"]["Value"]).decode()
+    user_data = gzip.decompress(base64.b64decode(attribute["UserData"]["Value"])).decode()
     assert user_data.startswith("#cloud-config")
     assert "PRIVATE KEY" not in user_data
 

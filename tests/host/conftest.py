@@ -89,6 +89,7 @@ class Deployment:
             "server_key": self.server.key_pem,
             "server_certificate": self.server.pem,
             "client_authorities": [ca.pem for ca in self.client_cas.values()],
+            "chosen": [n for n in ("bip", "default-address-pools") if n not in self.daemon_options],
             **changes,
         }
         return userdata.configuration_document(**arguments)
@@ -104,7 +105,18 @@ class Deployment:
         )
 
     def user_data(self) -> str:
-        return userdata.user_data(self.system, parameter=self.name, volume_id=self.volume)
+        return userdata.user_data(
+            self.system, parameter=self.name, volume_id=self.volume, status=self.status_name
+        )
+
+    @property
+    def status_name(self) -> str:
+        return f"{self.name}-status"
+
+    def status(self) -> dict[str, Any]:
+        """What the host has written of itself, for those who cannot log in."""
+        found = self.cloud.client("ssm").get_parameter(Name=self.status_name)["Parameter"]
+        return {**json.loads(found["Value"]), "version of the parameter": found["Version"]}
 
     def instance(self, user_data: str) -> str:
         ec2 = self.cloud.client("ec2")
@@ -115,7 +127,7 @@ class Deployment:
             MinCount=1,
             MaxCount=1,
             InstanceType="t3.medium",
-            UserData=user_data,
+            UserData=userdata.compressed(user_data),
             IamInstanceProfile={"Name": self.name},
             NetworkInterfaces=[
                 {"DeviceIndex": 0, "NetworkInterfaceId": self.interface["NetworkInterfaceId"]}
@@ -143,12 +155,18 @@ class Deployment:
             "Principal": {"Service": "ec2.amazonaws.com"},
             "Action": "sts:AssumeRole",
         }
-        allowed = {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn}
+        allowed = [
+            {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn},
+            {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": f"{arn}-status"},
+        ]
+        self.cloud.client("ssm").put_parameter(
+            Name=self.status_name, Type="String", Value='{"version":1,"state":"pending"}'
+        )
         iam.create_role(RoleName=self.name, AssumeRolePolicyDocument=json.dumps({"Statement": [principal]}))
         iam.put_role_policy(
             RoleName=self.name,
             PolicyName="it",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allowed}),
         )
         iam.create_instance_profile(InstanceProfileName=self.name)
         iam.add_role_to_instance_profile(InstanceProfileName=self.name, RoleName=self.name)
@@ -187,6 +205,7 @@ class Host:
         """Have the host fetch its configuration now; returns what went wrong, if anything."""
         done = self.machine.run(["/usr/local/sbin/dockerhost", "sync"], check=False)
         # What was said before is not said again, but stands in the status.
+        assert done.returncode in (0, 1), done
         return "" if done.returncode == 0 else done.stdout or self.machine.status()["reason"]
 
     def ping(

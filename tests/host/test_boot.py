@@ -1,5 +1,6 @@
 """First boots that fail, and boots that are cut short: nothing is open, and all is well once the cause is gone."""
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,7 +120,18 @@ def test_a_key_in_user_data_works_too(fresh: FACTORY) -> None:
     host.machine.wait_ready()
     host.assert_serving()
     assert host.machine.run(["stat", "-c", "%a", "/etc/dockerhost/document.json"]).stdout == "400\n"
-    host.assert_valid(host.machine.around.user_data().decode())
+    host.assert_valid(gzip.decompress(host.machine.around.user_data()).decode())
+
+
+def assert_containerd_is_on_the_volume(host: Host) -> None:
+    process = host.machine.run(["systemctl", "show", "-p", "MainPID", "--value", "containerd.service"]).stdout
+    files = host.machine.run(["ls", "-l", f"/proc/{process.strip()}/fd"]).stdout
+    assert "/var/lib/containerd/io.containerd.metadata.v1.bolt/meta.db" in files
+    for path in ("/var/lib/containerd/io.containerd.metadata.v1.bolt", "/var/lib/docker/overlay2"):
+        source = host.machine.run(["findmnt", "-no", "SOURCE", "-T", path]).stdout
+        assert source.startswith("/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0"), (
+            source
+        )
 
 
 def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> None:
@@ -130,9 +142,15 @@ def test_a_data_volume_is_formatted_once_and_keeps_its_data(fresh: FACTORY) -> N
     load_busybox(host)
     mounted = host.machine.run(["findmnt", "-no", "FSTYPE,TARGET", "/var/lib/docker"]).stdout.split("\n")
     assert any(line.split() == ["ext4", "/var/lib/docker"] for line in mounted if line)
+    # As do the images of engines that keep them with containerd: it has opened what is on the volume.
+    host.machine.run(["ctr", "namespaces", "create", "kept"])
+    assert_containerd_is_on_the_volume(host)
     host.machine.reboot()
     host.machine.wait(lambda: host.ping() == "200", "dockerd after a reboot", 60)
     assert "busybox" in host.machine.run(["docker", "images"]).stdout
+    assert_containerd_is_on_the_volume(host)
+    assert "kept" in host.machine.run(["ctr", "namespaces", "ls"]).stdout
+    assert host.machine.run(["docker", "run", "--rm", "busybox", "/bin/echo", "here"]).stdout == "here\n"
     # Another bootstrap (a replaced instance) finds a file system and leaves it alone.
     host.machine.run(["systemctl", "enable", "--now", "dockerhost-bootstrap.service"])
     host.machine.wait_ready()

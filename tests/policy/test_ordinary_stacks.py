@@ -198,6 +198,8 @@ def eks(faulty: bool) -> list[Resource]:
             "workers",
             {
                 "clusterName": UNKNOWN,
+                "nodeRoleArn": UNKNOWN,
+                "subnetIds": [UNKNOWN, UNKNOWN],
                 "launchTemplate": {"id": UNKNOWN, "version": "1"},
                 "scalingConfig": {"desiredSize": 2, "maxSize": 4, "minSize": 1},
             },
@@ -274,6 +276,13 @@ def static_site(faulty: bool) -> list[Resource]:
                 "enabled": True,
                 "origins": [bucket, preview],
                 "viewerCertificate": {"acmCertificateArn": UNKNOWN},
+                "restrictions": {"geoRestriction": {"restrictionType": "none"}},
+                "defaultCacheBehavior": {
+                    "allowedMethods": ["GET", "HEAD"],
+                    "cachedMethods": ["GET", "HEAD"],
+                    "targetOriginId": "site",
+                    "viewerProtocolPolicy": "redirect-to-https",
+                },
             },
         ),
         Resource("aws:route53/record:Record", "alias", {"name": "example.com", "type": "A", "zoneId": "Z1"}),
@@ -352,7 +361,11 @@ def msk(faulty: bool) -> list[Resource]:
             {
                 "kafkaVersion": "3.8.x",
                 "numberOfBrokerNodes": 3,
-                "brokerNodeGroupInfo": {"securityGroups": [UNKNOWN]},
+                "brokerNodeGroupInfo": {
+                    "clientSubnets": [UNKNOWN],
+                    "instanceType": "kafka.m7g.large",
+                    "securityGroups": [UNKNOWN],
+                },
             },
         ),
     ]

@@ -50,9 +50,9 @@ def test_in_a_document_that_installs_docker_it_is_mandatory() -> None:
         ("./build.sh && make install", None),
         # Whatever names Docker has to do with it.
         ("bash start-docker.sh", "mandatory"),
-        ("PORT=2375 bash deploy.sh", "mandatory"),
+        ("bash deploy.sh tcp://10.0.0.5:2375", "mandatory"),
         ("docker compose up -d", "mandatory"),
-        ("curl -sfL https://get.example.com | SOCKET=/run/x.sock sh -", "mandatory"),
+        ("curl -sfL https://get.example.com | SOCKET=/run/docker.sock sh -", "mandatory"),
     ],
 )
 def test_scripts_that_a_command_runs_are_said_by_what_they_name(line: str, level: str | None) -> None:

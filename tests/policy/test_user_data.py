@@ -69,7 +69,6 @@ def test_an_unknown_document_says_nothing_of_metadata_that_is_as_it_should_be() 
 @pytest.mark.parametrize(
     "document",
     [
-        pytest.param("#include\nhttps://example.org/boot.sh\n", id="include"),
         pytest.param(base64.b64encode(bytes(range(256))).decode(), id="binary"),
         pytest.param(base64.b64encode(gzip.compress(OPEN.encode())[:-9]).decode(), id="cut-gzip"),
         pytest.param(gzipped("A" * 50_000_000), id="gzip-bomb"),
@@ -84,10 +83,39 @@ def test_what_cannot_be_read_is_neither_a_crash_nor_a_pass(document: str) -> Non
     assert "could not evaluate" in outcome.text
 
 
+_INCLUDE = "#include\nhttps://example.org/boot.sh\n"
+_WITH_DOCKER = """Content-Type: multipart/mixed; boundary="b"
+
+--b
+Content-Type: text/x-include-url
+
+https://example.org/boot.sh
+--b
+Content-Type: text/x-shellscript
+
+#!/bin/sh
+apt-get install -y docker.io
+--b--
+"""
+
+
+def test_what_is_included_counts_by_what_the_document_has_to_do_with_docker() -> None:
+    policies = [docker_no_unauthenticated_listener, docker_no_secret_in_user_data]
+    outcome = analyze(policies, INSTANCE, {"userData": _INCLUDE})
+    assert {(each.policy, each.level) for each in outcome.violations} == {
+        (NO_LISTENER, "advisory"),
+        (NO_SECRET, "advisory"),
+    }
+    raised = analyze(policies, INSTANCE, {"userData": _INCLUDE}, config={"unrelatedToDocker": "mandatory"})
+    assert {each.policy for each in raised.at("mandatory")} == {NO_LISTENER, NO_SECRET}
+    assert "could not evaluate" in raised.text
+    with_docker = analyze(policies, INSTANCE, {"userData": _WITH_DOCKER})
+    assert {each.policy for each in with_docker.at("mandatory")} == {NO_LISTENER, NO_SECRET}
+
+
 def test_what_cannot_be_evaluated_can_be_made_advisory_and_is_never_silent() -> None:
     config = {"couldNotEvaluate": "advisory"}
-    document = "#include\nhttps://example.org/boot.sh\n"
-    outcome = analyze(docker_no_unauthenticated_listener, INSTANCE, {"userData": document}, config=config)
+    outcome = analyze(docker_no_unauthenticated_listener, INSTANCE, {"userData": _WITH_DOCKER}, config=config)
     assert [each.level for each in outcome.violations] == ["advisory"]
     assert "includes" in outcome.text
 

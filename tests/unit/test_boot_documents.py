@@ -377,6 +377,8 @@ def consistent(judged: BootJudgement) -> None:
     assert set(judged.unsafe) <= set(judged.listeners)
     assert all(isinstance(each, str) and each for each in (*judged.unread, *judged.private_keys))
     assert all(each.where for each in judged.listeners)
+    # No mistake of our own was caught on the way.
+    assert not [each for each in judged.unread if "could not be followed to its end (" in each]
 
 
 @given(

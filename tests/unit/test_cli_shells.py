@@ -95,7 +95,7 @@ def test_a_shell_reads_back_what_was_written(shell: ShellName) -> None:
 def test_quotes_of_fish_and_powershell_close_only_at_the_end(value: str) -> None:
     # fish: inside single quotes only \' and \\ are escapes. PowerShell: only '' is one.
     fish = render_environment({"X": value}, ShellName.fish)
-    inner = fish.removeprefix("set --global --export X '").removesuffix("';\n")
+    inner = fish.removeprefix("begin;\nset --global --export X '").removesuffix("';\nend;\n")
     assert re.fullmatch(r"(?:[^'\\]|\\['\\])*", inner)
     assert re.sub(r"\\(['\\])", r"\1", inner) == value
 
@@ -117,6 +117,13 @@ def test_another_shells_text_is_an_error(shell: ShellName, reader: str) -> None:
         )
         assert done.returncode != 0
         assert done.stderr
+
+
+def test_zsh_does_not_take_fishs_text_in_silence() -> None:
+    # There `set --global --export A b` sets options, without a word (zsh 5.9); a block it does not parse.
+    for value in ("x", None):
+        lines = render_environment({"DOCKER_HOST": value}, ShellName.fish).splitlines()
+        assert (lines[0], lines[-1]) == ("begin;", "end;")
 
 
 def test_powershell_does_not_take_cmds_text_in_silence() -> None:

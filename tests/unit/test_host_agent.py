@@ -1,13 +1,18 @@
 """The program on the host, where it needs no host: what it reads, what it would run, how it signs."""
 
+import ast
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
+import re
 import subprocess
+import time
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -17,6 +22,7 @@ from botocore.credentials import Credentials
 import aws_docker
 from aws_docker.boot import own
 from aws_docker.host import agent as host_agent
+from aws_docker.host import userdata
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -39,12 +45,21 @@ def document(**changes: Any) -> str:
 
 def test_the_compressed_agent_is_the_agent() -> None:
     package = files("aws_docker.host")
-    compressed = base64.b64decode(package.joinpath("agent.py.gz.b64").read_text())
-    assert gzip.decompress(compressed) == package.joinpath("agent.py").read_bytes(), "run `make agent`"
+    compressed = base64.b64decode(package.joinpath("agent.yaml.gz.b64").read_text())
+    program = package.joinpath("agent.py").read_text()
+    assert gzip.decompress(compressed).decode() == userdata.head(program), "run `make agent`"
+
+
+def test_nothing_but_comments_stays_behind() -> None:
+    program = files("aws_docker.host").joinpath("agent.py").read_text()
+    there = userdata.installed(program)
+    assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program))
+    assert there.startswith("#!/usr/bin/python3 -I\n")
+    assert len(there) < len(program)
 
 
 def test_hosts_of_every_release_are_known() -> None:
-    program = files("aws_docker.host").joinpath("agent.py").read_text()
+    program = userdata.installed(files("aws_docker.host").joinpath("agent.py").read_text())
     lines = [
         line.split() for line in files("aws_docker.host").joinpath("agents.sha256").read_text().splitlines()
     ]
@@ -191,3 +206,158 @@ class TestUplinks:
         self._ip(monkeypatch, *[(self.WHOLE, self.INTERRUPTED)] * 100)
         with pytest.raises(host_agent.Refused, match="interrupted"):
             host_agent.uplinks(["10.0.5.10"])
+
+
+class TestTheStatus:
+    """What is written to the parameter, and when, where Parameter Store may fail."""
+
+    @pytest.fixture(autouse=True)
+    def _host(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.put: list[dict[str, Any]] = []
+        self.fails = False
+
+        def parameter_store(action: str, **arguments: Any) -> dict[str, Any]:
+            assert action == "PutParameter"
+            if self.fails:
+                raise OSError("timed out")
+            self.put.append(arguments)
+            return {}
+
+        monkeypatch.setattr(host_agent, "RUN", tmp_path)
+        monkeypatch.setattr(host_agent, "CURRENT", tmp_path / "current")
+        monkeypatch.setattr(host_agent, "parameter_store", parameter_store)
+        monkeypatch.setattr(host_agent, "metadata", lambda: {"instance-id": "i-1"}.__getitem__)
+        monkeypatch.setattr(host_agent.shutil, "which", lambda _name: None)
+
+    def tell(self) -> int:
+        """How often it has been written by now."""
+        with contextlib.suppress(OSError):
+            host_agent.tell({"status": "build-status-1a2b3c4"})
+        return len(self.put)
+
+    def test_it_is_written_once_for_each_change(self) -> None:
+        host_agent.report("installing", "nft")
+        assert self.tell() == self.tell() == 1
+        assert self.put[0].keys() == {"Name", "Value", "Overwrite"}, "of no type: it is never made anew"
+        said = json.loads(self.put[0]["Value"])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", said.pop("at"))
+        assert said == {
+            "version": 1,
+            "state": "installing",
+            "reason": "nft",
+            "document": "",
+            "refused": "",
+            "engine": "",
+            "certificate_expires_at": "",
+            "instance": "i-1",
+        }
+        host_agent.report("installing", "nft")
+        assert self.tell() == 1
+        host_agent.report("ready")
+        assert self.tell() == 2
+
+    def test_what_failed_is_written_later_and_once_more_since_it_may_still_arrive(self) -> None:
+        host_agent.report("stale", "why")
+        self.fails = True
+        assert self.tell() == 0
+        self.fails = False
+        host_agent.report("ready")
+        assert [self.tell(), self.tell(), self.tell()] == [1, 2, 2]
+
+    @pytest.mark.parametrize(
+        ("reason", "said"),
+        [
+            ("two\nlines\tand  spaces", "two lines and spaces"),
+            (
+                'invalid mirror: "https://user:pass/word@mirror.example.com"',
+                'invalid mirror: ...mirror.example.com"',
+            ),
+            ("failed: " + "A" * 64 + ".", "failed: ...."),
+            ("token IQoJb3JpZ2luX2VjEHoaCXVzLWVhc3QtMSJHMEUCIQD/+x== and more", "token ... and more"),
+            ("log-opts: tag {{.Name}}", "log-opts: tag { {.Name}}"),
+            ("x " * 400, ("x " * 200)[:400]),
+        ],
+    )
+    def test_a_reason_is_one_bounded_line_without_secrets(self, reason: str, said: str) -> None:
+        host_agent.report("stale", reason)
+        assert json.loads((host_agent.RUN / "status.json").read_text())["reason"] == said
+
+    def test_the_longest_status_fits_a_standard_parameter(self) -> None:
+        host_agent.report("stale", "\N{SNOWMAN} " * 400, "f" * 64)
+        assert self.tell() == 1
+        assert len(self.put[0]["Value"]) < 4096
+
+
+class TestAnInterruptedInstallation:
+    """On a system with dnf: what is on PATH may be half there (dpkg's way is run on booted hosts)."""
+
+    TOOLS: ClassVar = ["nft", "openssl", "dockerd"]
+
+    @pytest.fixture(autouse=True)
+    def _host(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.asked: list[str] = []
+        self.there = {"rpm", "dnf", "nft", "openssl"}
+        self.dnf_fails_after_unpacking = False
+        self.installed: dict[str, int] = {"kernel": 1_000_000_000}
+        self.damaged: set[str] = set()
+
+        def run(*argv: str, stdin: str | None = None) -> str:
+            if argv[0] == "dnf":
+                self.asked.append(" ".join(argv))
+                if argv[1] == "install":
+                    self.there.add({"nftables": "nft", "docker": "dockerd"}.get(argv[-1], argv[-1]))
+                    if self.dnf_fails_after_unpacking:
+                        raise host_agent.Refused("dnf install: power failure")
+                if argv[1] == "reinstall":
+                    self.damaged -= set(argv[3:])
+            if argv[:2] == ("rpm", "-qa"):
+                return "".join(f"{at} {name}\n" for name, at in self.installed.items())
+            return ""
+
+        def verify(argv: Any, **_how: Any) -> subprocess.CompletedProcess[str]:
+            assert argv[:2] == ["rpm", "-V"]
+            return subprocess.CompletedProcess(argv, int(argv[-1] in self.damaged), "", "")
+
+        for name, at in {"ETC": "etc", "RUN": "run", "CURRENT": "current", "BEGUN": "begun"}.items():
+            monkeypatch.setattr(host_agent, name, tmp_path / at)
+        (tmp_path / "etc").mkdir()
+        (tmp_path / "run").mkdir()
+        monkeypatch.setattr(host_agent, "run", run)
+        monkeypatch.setattr(host_agent.subprocess, "run", verify)
+        monkeypatch.setattr(host_agent.shutil, "which", lambda name: name if name in self.there else None)
+        monkeypatch.setattr(host_agent, "uplinks", lambda _addresses: {})
+        monkeypatch.setattr(host_agent, "load_firewall", lambda _settings: None)
+
+    def install(self) -> None:
+        commands = {"nft": "nftables", "openssl": "openssl", "dockerd": "docker"}
+        host_agent.install([[tool, [["dnf", "install", "-y", commands[tool]]]] for tool in self.TOOLS])
+
+    def test_dnf_is_asked_for_what_is_missing_and_not_again(self) -> None:
+        self.install()
+        self.install()
+        assert self.asked == ["dnf install -y docker"]
+
+    def test_dnf_is_asked_again_where_it_failed_with_dockerd_in_its_place(self) -> None:
+        self.dnf_fails_after_unpacking = True
+        with pytest.raises(host_agent.Refused, match="power failure"):
+            self.install()
+        self.dnf_fails_after_unpacking = False
+        self.asked.clear()
+        self.install()
+        assert self.asked[-1] == "dnf install -y docker"
+        self.asked.clear()
+        self.install()
+        assert self.asked == []
+
+    def test_files_that_the_power_cut_left_empty_are_written_again(self) -> None:
+        self.dnf_fails_after_unpacking = True
+        with pytest.raises(host_agent.Refused):
+            self.install()
+        self.dnf_fails_after_unpacking = False
+        now = int(time.time())
+        self.installed |= {"containerd": now, "runc": now}
+        self.damaged = {"containerd", "kernel"}
+        self.asked.clear()
+        self.install()
+        assert self.asked[0] == "dnf reinstall -y containerd", "and nothing of what was there before"
+        assert self.asked[-1] == "dnf install -y docker"

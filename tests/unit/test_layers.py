@@ -25,6 +25,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "policy": frozenset({"core", "boot"}),
     "audit": frozenset({"core", "boot"}),
     "host": frozenset({"core", "boot"}),
+    "host.plugin": frozenset({"core", "boot", "door"}),  # an entrance, as the command is
     "cli": frozenset({"core", "boot", "audit", "host", "door"}),
     "door": frozenset({"core", "host"}),
 }
@@ -147,7 +148,7 @@ def broken(package: Path) -> list[str]:
     said: list[str] = []
     for module, found in graph.items():
         for target in sorted({each.target for each in found if each.ours}):
-            if room(target) not in {room(module), *MAY_IMPORT[room(module)]}:
+            if room(target) not in {room(module), *MAY_IMPORT.get(module, MAY_IMPORT[room(module)])}:
                 said.append(f"{module} imports {target}: {room(module)} may not know {room(target)}")
     for module in graph:
         forbidden = frozenset[str]().union(
@@ -182,7 +183,7 @@ def test_the_package_keeps_its_layers() -> None:
 
 
 def test_every_module_stands_in_a_room() -> None:
-    assert {room(module) for module in modules(PACKAGE)} == set(MAY_IMPORT)
+    assert {room(module) for module in modules(PACKAGE)} == {room(module) for module in MAY_IMPORT}
     assert [each for each in PURE if each[-1] != "." and each not in modules(PACKAGE)] == []
 
 
@@ -232,7 +233,7 @@ def test_a_breach_is_seen(tmp_path: Path, rule: str) -> None:
     harmless = dict.fromkeys(
         ["core/a.py", "boot/b.py", "policy/p.py", "audit/wire.py", "host/plan.py", "cli/c.py"], ""
     )
-    rooms = {f"{name}/__init__.py": "" for name in MAY_IMPORT if name != "door"}
+    rooms = {f"{name}/__init__.py": "" for name in MAY_IMPORT if name != "door" and "." not in name}
     for name, text in ({"__init__.py": ""} | rooms | harmless).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -1,6 +1,5 @@
 """What a host is told: parsed back, as cloud-init would."""
 
-import base64
 import gzip
 import json
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from aws_docker.boot import own
 from aws_docker.core.errors import InvalidInput
 from aws_docker.host import userdata
 from aws_docker.host.systems import OperatingSystem
@@ -29,8 +29,7 @@ def test_the_host_is_told_where_its_configuration_stands(os: str) -> None:
         "the firewall comes before Docker"
     )
     agent = written["/usr/local/sbin/dockerhost"]
-    assert agent["encoding"] == "gz+b64"
-    assert gzip.decompress(base64.b64decode(agent["content"])).startswith(b"#!/usr/bin/python3 -I\n")
+    assert own.is_agent(agent["content"])
 
 
 @pytest.mark.parametrize("os", EVERY_OS)
@@ -38,6 +37,16 @@ def test_user_data_is_the_same_each_time(os: str) -> None:
     assert userdata.user_data(os, parameter="p", volume_id="vol-1") == userdata.user_data(
         os, parameter="p", volume_id="vol-1"
     )
+
+
+@pytest.mark.parametrize("os", EVERY_OS)
+def test_ec2_gets_it_compressed_and_the_same_each_time(os: str) -> None:
+    text = userdata.user_data(os, parameter="p", document=None, volume_id="vol-1")
+    sent = userdata.compressed(text)
+    assert gzip.decompress(sent).decode() == text
+    assert sent == userdata.compressed(text)
+    assert len(sent) < len(text) / 2
+    assert text.encode()[-200:] in sent, "no build of zlib decides about the part that differs between hosts"
 
 
 def test_the_only_command_starts_the_strict_program() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import actionlint
+from lab import gotools
 from tests.conftest import ROOT
 
 OURS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -16,7 +16,7 @@ WORKFLOWS = [*OURS, *sorted((ROOT / "examples" / "github-actions").glob("*.yml")
 
 
 def lint(workflow: Path) -> str:
-    tool = actionlint.find()
+    tool = gotools.find("actionlint")
     assert tool is not None
     done = subprocess.run(
         [tool, "-no-color", workflow], cwd=ROOT, capture_output=True, text=True, check=False
@@ -72,10 +72,10 @@ def test_nothing_may_be_done_but_what_a_job_says(workflow: Path) -> None:
                 assert step["with"]["persist-credentials"] is False
 
 
-def test_what_ci_runs_is_the_one_command() -> None:
+def test_what_ci_runs_is_the_one_command_and_a_release_that_is_none() -> None:
     parsed = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())
-    (job,) = parsed["jobs"].values()
-    assert job["steps"][-1]["run"].split()[-1] == ".ci/run"
+    assert parsed["jobs"]["test"]["steps"][-1]["run"].split()[-1] == ".ci/run"
+    assert parsed["jobs"]["package"]["steps"][-1]["run"] == ".ci/release"
 
 
 def test_everything_pinned_is_looked_after() -> None:

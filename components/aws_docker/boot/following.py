@@ -21,7 +21,8 @@ from .machine.state import DOCUMENTATION, Budget, Content, Machine, base, is_unk
 from .machine.world import Process, World, merged
 from .programs import docker
 from .programs.registry import Registry
-from .shell.interpreter import Shell, Where
+from .shell.forks import Where
+from .shell.interpreter import Shell
 
 
 class Following:
@@ -34,6 +35,8 @@ class Following:
         self.judged: dict[object, list[tuple[str, Listener]]] = {}
         """What the units on a machine with these files start."""
         self.judging = False
+        self.docker = {"docker.service"}
+        """Units that were seen to start dockerd."""
         self.streams: list[str] = []
         """Where the sockets of the unit listen whose programs are followed."""
 
@@ -134,12 +137,13 @@ class Following:
 
     def unit(self, world: World, started: services.Started) -> None:
         """Looks at a program that a unit starts."""
-        argv, where, environment, streams, sources = started
+        argv, where, environment, streams, sources, unit = started
         name = base(argv[0])
         sockets = [Content(setting.value, setting.where) for setting in streams if setting.where]
         values = [setting.value for setting in streams]
         words = argv if name in dockerd.DAEMONS else dockerd.daemon_words(argv)
         if words is not None:
+            self.docker.add(unit)
             self.machine.runs_docker = self.machine.runs_docker or bool(where)
             dockerd.judge(world, self.findings, words, where, streams=values, sources=[*sources, *sockets])
             return
@@ -164,10 +168,13 @@ class Following:
 
     def docker_units(self, world: World) -> None:
         """Judges Docker's own units after another one did its work."""
-        if world.files not in (each.files for each in self.worlds):
-            for each in services.started(world):
-                if base(each.argv[0]) in dockerd.DAEMONS:
+        key = ("docker", frozenset(world.files.items()))
+        if key not in self.judged:
+            before = len(self.findings.log)
+            for each in services.started(world, self.docker):
+                if dockerd.daemon_words(each.argv) or base(each.argv[0]) in dockerd.DAEMONS:
                     self.unit(world, each)
+            self.judged[key] = self.findings.log[before:]
 
     # --- Files that something reads or runs later ---
 

@@ -56,8 +56,15 @@ def render_environment(variables: Mapping[str, str | None], shell: ShellName) ->
     Raises CommandError for a value that the shell cannot be given.
     """
     text = "".join(_assignment(name, value, shell) + "\n" for name, value in variables.items())
-    # PowerShell would take `SET "A=b"` for a variable of its own, and say nothing; REM it does not know.
-    return f"REM {how_to_apply(shell)}\n{text}" if shell is ShellName.cmd else text
+    match shell:
+        case ShellName.cmd:
+            # PowerShell would take `SET "A=b"` for a variable of its own, and say nothing; REM it does not know.
+            return f"REM for cmd alone\n{text}"
+        case ShellName.fish:
+            # zsh would take `set --global` for options of its own, and say nothing; a block it does not parse.
+            return f"begin;\n{text}end;\n"
+        case _:
+            return text
 
 
 def render_failure(shell: ShellName | None) -> str:

@@ -96,10 +96,8 @@ def _together(options: Mapping[str, Any], engines: Engines) -> Iterator[Problem]
     driver = options.get("storage-driver")
     if driver and not _is_storage_driver(driver, options.get("features", {}), engines):
         yield Problem(".storage-driver", driver, "write 'overlay2'", f"is none that Docker {engines} has")
-    spaces = ("containerd-namespace", "moby"), ("containerd-plugins-namespace", "plugins.moby")
-    containers, plugins = (options.get(name) or default for name, default in spaces)
-    if containers == plugins:
-        yield Problem(".containerd-namespace", containers, "name another: plugins have it")
+    if options.get("containerd-namespace") == "plugins.moby":
+        yield Problem(".containerd-namespace", "plugins.moby", "name another: plugins have it")
     parent = options.get("cgroup-parent")
     # The driver is systemd's wherever systemd is the init and cgroups are v2's, as on every host of ours.
     by_systemd = "native.cgroupdriver=cgroupfs" not in options.get("exec-opts", ())

@@ -49,6 +49,22 @@ def at_least(least: int) -> Form:
     return form
 
 
+def misplaced(hint: str) -> Form:
+    """An option that dockerd knows as a flag, and ignores in a file without a word."""
+
+    def form(value: Any, _: Engines) -> Iterator[Problem]:
+        # It may hold a password.
+        yield Problem("", "what is said here", hint, "would be ignored")
+
+    return form
+
+
+def mtu(value: float, _: Engines) -> Iterator[Problem]:
+    """What a bridge can have (Linux: ETH_MIN_MTU, IP_MAX_MTU); 0 is dockerd's default."""
+    if value and not 68 <= value <= 65535:
+        yield Problem("", value, "write a number from 68 to 65535")
+
+
 def each(member: Form) -> Form:
     """A list, each of whose members is so."""
 
@@ -63,7 +79,7 @@ def each(member: Form) -> Form:
 
 
 def address(value: str, _: Engines) -> Iterator[Problem]:
-    """An IP address, as Go's net.ParseIP reads it."""
+    """An IP address without a zone, as Go's net.ParseIP reads it."""
     if value and not _is_address(value):
         yield Problem("", value, "write an address such as '10.0.0.2'", "is no IP address")
 

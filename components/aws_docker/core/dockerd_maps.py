@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 
-from .dockerd_forms import Problem, is_network, is_whole, plain
+from .dockerd_forms import Problem, is_network, is_size, is_whole, plain
 from .engines import Engines
 
 
@@ -38,6 +38,12 @@ def network_options(options: Mapping[str, Any], _: Engines) -> Iterator[Problem]
         for name, value in cast(Mapping[str, Any], given).items():
             if not isinstance(value, str):
                 yield Problem(f".{driver}.{name}", value, f"write '{plain(value)}'", "is not a string")
+
+
+def node_resources(given: Mapping[str, Any], _: Engines) -> Iterator[Problem]:
+    """Whether and where plugins of the Node Resource Interface are asked."""
+    paths = ("plugin-path", "plugin-config-path", "socket-path")
+    yield from _members("", given, {"enable": _switch, **dict.fromkeys(paths, _text)})
 
 
 def proxies(given: Mapping[str, Any], _: Engines) -> Iterator[Problem]:
@@ -147,7 +153,7 @@ def _members(where: str, given: Mapping[str, Any], checks: Mapping[str, Check]) 
     """The members that are not of their kind. Go reads names in any case."""
     wanted_kinds = lowered(checks)
     for name, value in given.items():
-        check = wanted_kinds.get(name.lower())
+        check = wanted_kinds.get(str(name).lower())
         wanted = check(value) if check and value is not None else None
         if wanted:
             yield Problem(f"{where}.{name}", value, f"dockerd wants {wanted}", f"is not {wanted}")
@@ -177,6 +183,10 @@ def _maps(value: object) -> str | None:
     return None if all(isinstance(each, Mapping) for each in _list(value, [0])) else "a list of maps"
 
 
+def _space(value: object) -> str | None:
+    return None if isinstance(value, str) and (not value or is_size(value)) else "a size such as '10GB'"
+
+
 def _filter(value: object) -> str | None:
     # An older form, which dockerd still reads: {"unused-for": {"48h": true}}.
     return None if isinstance(value, Mapping) else _texts(value)
@@ -192,31 +202,31 @@ def _list(value: object, otherwise: Sequence[Any] = ()) -> Sequence[Any]:
 
 
 def lowered(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in given.items()}
+    return {str(name).lower(): value for name, value in given.items()}
 
 
 _GC: Final[Mapping[str, Check]] = {
     "enabled": _switch,
     "policy": _maps,
-    "defaultKeepStorage": _text,
-    "defaultReservedSpace": _text,
-    "defaultMaxUsedSpace": _text,
-    "defaultMinFreeSpace": _text,
+    "defaultKeepStorage": _space,
+    "defaultReservedSpace": _space,
+    "defaultMaxUsedSpace": _space,
+    "defaultMinFreeSpace": _space,
 }
 _GC_RULE: Final[Mapping[str, Check]] = {
     "all": _switch,
     "filter": _filter,
-    "keepStorage": _text,
-    "reservedSpace": _text,
-    "maxUsedSpace": _text,
-    "minFreeSpace": _text,
+    "keepStorage": _space,
+    "reservedSpace": _space,
+    "maxUsedSpace": _space,
+    "minFreeSpace": _space,
 }
 
 
 def builder(given: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
     """What BuildKit keeps and may do. Go reads its names in any case, and leaves alone those that it does not know."""
     parts: dict[str, Check] = {"gc": _map, "entitlements": _map}
-    history = not engines.all_before((26, 0))
+    history = not engines.all_before((25, 0))
     yield from _members("", given, {**parts, **({"history": _map} if history else {})})
     for name, part in lowered(given).items():
         if not isinstance(part, Mapping):
@@ -226,9 +236,22 @@ def builder(given: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
             yield from _members(".gc", inside, _GC)
             for index, rule in enumerate(_list(lowered(inside).get("policy"))):
                 if isinstance(rule, Mapping):
-                    yield from _members(f".gc.policy[{index}]", cast(Mapping[str, Any], rule), _GC_RULE)
+                    yield from _gc_rule(f".gc.policy[{index}]", cast(Mapping[str, Any], rule), engines)
         elif name == "entitlements":
             entitlements = ("network-host", "security-insecure", "device")
             yield from _members(".entitlements", inside, dict.fromkeys(entitlements, _switch))
         elif name == "history" and history:
             yield from _members(".history", inside, {"maxage": _duration, "maxentries": _number})
+
+
+def _gc_rule(where: str, rule: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
+    yield from _members(where, rule, _GC_RULE)
+    given = lowered(rule)
+    if not given.get("keepstorage") and engines.all_before((27, 0)):
+        yield Problem(where, rule, f"say keepStorage, too: Docker {engines} insists on it")
+    for text in _list(given.get("filter")):
+        name, _, value = str(text).partition("=")
+        # Since 28.0 it may be a moment, too.
+        wrong = _duration(value.strip()) if engines.all_before((28, 0)) else not re.match(r"\s*\d", value)
+        if name.strip() in ("until", "unused-for") and wrong:
+            yield Problem(f"{where}.filter", text, f"write a duration, such as '{name}=48h'")

@@ -31,6 +31,8 @@ class Option(NamedTuple):
     """The last one."""
 
 
+_PROXY: Final = forms.misplaced("write it into the map proxies")
+
 OPTIONS: Final[Mapping[str, Option]] = {
     "allow-direct-routing": Option(SWITCH, since=(28, 0)),
     "allow-nondistributable-artifacts": Option(TEXTS),
@@ -45,7 +47,7 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "cgroup-parent": Option(TEXT),
     "containerd": Option(TEXT),
     "containerd-namespace": Option(TEXT),
-    "containerd-plugins-namespace": Option(TEXT),
+    "containerd-plugins-namespace": Option(TEXT, forms.misplaced("leave it out")),
     "cpu-rt-period": Option(NUMBER),
     "cpu-rt-runtime": Option(NUMBER),
     "cri-containerd": Option(SWITCH),
@@ -75,8 +77,8 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "host-gateway-ip": Option(TEXT, forms.address),
     "host-gateway-ips": Option(TEXTS, forms.each(forms.address), since=(28, 0)),
     "hosts": Option(TEXTS),
-    "http-proxy": Option(TEXT, since=(23, 0)),
-    "https-proxy": Option(TEXT, since=(23, 0)),
+    "http-proxy": Option(TEXT, _PROXY, since=(23, 0)),
+    "https-proxy": Option(TEXT, _PROXY, since=(23, 0)),
     "icc": Option(SWITCH),
     "init": Option(SWITCH),
     "init-path": Option(TEXT),
@@ -99,14 +101,14 @@ OPTIONS: Final[Mapping[str, Option]] = {
     "max-download-attempts": Option(NUMBER, forms.attempts),
     "metrics-addr": Option(TEXT),
     "min-api-version": Option(TEXT, forms.api_version, since=(29, 0)),
-    "mtu": Option(NUMBER, forms.at_least(0)),
+    "mtu": Option(NUMBER, forms.mtu),
     "network-control-plane-mtu": Option(NUMBER),
     "network-diagnostic-port": Option(NUMBER),
     "no-new-privileges": Option(SWITCH),
-    "no-proxy": Option(TEXT, since=(23, 0)),
+    "no-proxy": Option(TEXT, _PROXY, since=(23, 0)),
     "node-generic-resources": Option(TEXTS, forms.generic_resources),
-    "nri-opts": Option(MAP, since=(29, 0)),
-    "oom-score-adjust": Option(NUMBER, until=(25, 99)),
+    "nri-opts": Option(MAP, maps.node_resources, since=(29, 0)),
+    "oom-score-adjust": Option(NUMBER, until=(24, 99)),
     "pidfile": Option(TEXT),
     "proxies": Option(MAP, maps.proxies, since=(23, 0)),
     "raw-logs": Option(SWITCH),

@@ -13,7 +13,9 @@ UnknownValueError          pulumi_policy           what the engine takes for "ju
 Exception
 ├── CommandError           cli.errors              a user's mistake or a missing part: exit status 1, one line
 │   └── NotChecked         cli.errors              the same where something was to be checked: exit status 2
+├── NoHttp                 audit.exchange          bytes on the wire that are no HTTP
 ├── NotReady               host.readiness          a host that did not answer in time, and why
+├── NoHttp                 audit.exchange          on the wire: an answer that is no HTTP
 ├── Refused                host.agent              on the host: a step that ends closed
 ├── Undecodable            boot.formats.encodings  why user-data, or a part, could not be decoded
 └── Budget                 boot.machine.state      more was to be read than a set-up can need

@@ -12,7 +12,7 @@ from ..core.errors import InvalidInput
 from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
 from . import userdata
-from .container_networks import container_address_pools
+from .container_networks import CHOSEN, container_address_pools
 from .daemon_json import daemon_configuration
 
 
@@ -117,6 +117,7 @@ def document(
         server_key=server_key,
         server_certificate=server_certificate,
         client_authorities=client_authorities,
+        chosen=[name for name in CHOSEN if name not in (options or {})],
     )
 
 

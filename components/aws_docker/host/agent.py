@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import hmac
 import ipaddress
@@ -23,20 +24,27 @@ import ssl
 import stat
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Generator, Iterable
+from typing import Any, Callable, Generator, Iterable
 
 ETC = Path("/etc/dockerhost")
 CURRENT = ETC / "current"
+GENERATIONS = ETC / "generations"
+BEGUN = ETC / "installing"
 RUN = Path("/run/dockerhost")
 AGENT = "/usr/local/sbin/dockerhost"
 DROP_IN = Path("/etc/systemd/system/docker.service.d/10-dockerhost.conf")
 DOCKER = ("docker.service", "docker.socket")
 DOCKER_DATA = "/var/lib/docker"
+CONTAINERD_DATA = "/var/lib/containerd"
+# With Docker's data, whose networks it is about: they outlive an instance together.
+KEPT = Path(DOCKER_DATA) / "dockerhost-networks.json"
 IMDS = "http://169.254.169.254/latest/"
 # Unattended upgrades hold the lock for minutes.
 APT = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
@@ -72,7 +80,7 @@ WantedBy=multi-user.target
 
 
 class Refused(Exception):
-    pass
+    document = ""
 
 
 def run(*argv: str, stdin: str | None = None) -> str:
@@ -82,23 +90,88 @@ def run(*argv: str, stdin: str | None = None) -> str:
     return done.stdout
 
 
-def report(state: str, reason: str = "") -> None:
-    line = json.dumps({"state": state, "reason": reason})
+# What the host says of itself: in a file, on the console, and where it has a role, in a parameter of its own, for
+# those who cannot log in. Nothing is decided by it, and no failure to say it changes anything.
+
+
+def plain(text: str) -> str:
+    """One bounded line without what may be a secret: what stands before an @, and long words of base64."""
+    line = re.sub(r"\S+@|[\w+/=]{40,}", "...", " ".join(text.split()))
+    return line.replace("{{", "{ {")[:400]  # Parameter Store takes no "{{"
+
+
+@functools.lru_cache(maxsize=1)
+def about(generation: Path, dockerd: str, _built: float) -> dict[str, str]:
+    told = {"document": "", "engine": run(dockerd, "--version").split()[2].strip(",") if dockerd else ""}
+    if (generation / "settings.json").exists():
+        told["document"] = settings_of(generation)["digest"]
+    ends = ""
+    if (generation / "server.pem").exists():
+        date = openssl(generation, "server.pem", "-enddate").split("=")[1].strip()
+        ends = stamp(ssl.cert_time_to_seconds(date))
+    return {**told, "certificate_expires_at": ends}
+
+
+def stamp(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+def report(state: str, reason: str = "", refused: str = "") -> None:
+    said = {"version": 1, "state": state, "reason": plain(reason), "refused": refused}
+    with contextlib.suppress(Exception):
+        dockerd = shutil.which("dockerd") or ""
+        said.update(about(CURRENT.resolve(), dockerd, Path(dockerd).stat().st_mtime if dockerd else 0))
+    line = json.dumps(said)
     status = RUN / "status.json"
     if status.exists() and status.read_text() == line + "\n":
         return
-    # Replaced whole: a reader never sees half of it.
-    new = RUN / ("status.%s" % os.getpid())
-    new.write_text(line + "\n")
-    new.chmod(0o644)
-    new.rename(status)
+    write(status, line + "\n")
     print(line, flush=True)
+    CHANGED.set()
     try:
         # `aws ec2 get-console-output` shows this line where nobody can log in.
         with open("/dev/console", "w") as console:
             console.write("dockerhost: %s\n" % line)
     except OSError:
         pass
+
+
+def write(path: Path, text: str) -> None:
+    # Replaced whole: a reader never sees half of it.
+    new = path.with_suffix(".%s" % os.getpid())
+    new.write_text(text)
+    new.chmod(0o644)
+    new.rename(path)
+
+
+CHANGED = threading.Event()
+
+
+def tell(host: dict[str, Any]) -> None:
+    status, told = RUN / "status.json", RUN / "told"
+    said = status.read_text()
+    if told.exists() and told.read_text() == said:
+        return
+    instance = metadata()("instance-id")
+    value = json.dumps({**json.loads(said), "instance": instance, "at": stamp(time.time())})
+    # An attempt that failed may still arrive, after a later one: that one is then repeated.
+    failed = RUN / "failed"
+    doubtful = failed.exists()
+    failed.touch()
+    # Without a type it is never made anew, after the stack has taken it away.
+    parameter_store("PutParameter", Name=host["status"], Value=value, Overwrite=True)
+    failed.unlink()
+    write(told, "" if doubtful else said)
+
+
+def teller(host: dict[str, Any]) -> None:
+    # In a thread of its own: what answers slowly must not keep the watch from the firewall.
+    while True:
+        with contextlib.suppress(Exception):
+            tell(host)
+        time.sleep(1)
+        CHANGED.wait(60)
+        CHANGED.clear()
 
 
 # The document comes from Parameter Store, signed with the instance role's credentials (AWS Signature Version
@@ -117,26 +190,25 @@ def request(
         raise OSError("%s answered %s %s" % (message.host, error.code, error.read(300))) from None
 
 
-def fetch(host: dict[str, Any]) -> str:
-    if "document" in host:
-        return Path(host["document"]).read_text()
+def metadata() -> Callable[[str], str]:
     token = request(IMDS + "api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}, method="PUT")
+    return lambda path: request(IMDS + "meta-data/" + path, headers={"X-aws-ec2-metadata-token": token})
 
-    def imds(path: str) -> str:
-        return request(IMDS + "meta-data/" + path, headers={"X-aws-ec2-metadata-token": token})
 
+def parameter_store(action: str, **arguments: Any) -> dict[str, Any]:
+    imds = metadata()
     role = "iam/security-credentials/"
     credentials = json.loads(imds(role + imds(role).split()[0]))
     region = imds("placement/region")
     server = "ssm.%s.%s" % (region, imds("services/domain"))
-    body = json.dumps({"Name": host["parameter"], "WithDecryption": True}).encode()
+    body = json.dumps(arguments).encode()
     now = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     headers = {
         "content-type": "application/x-amz-json-1.1",
         "host": server,
         "x-amz-date": now,
         "x-amz-security-token": credentials["Token"],
-        "x-amz-target": "AmazonSSM.GetParameter",
+        "x-amz-target": "AmazonSSM." + action,
     }
     signed = ";".join(headers)
     canonical = "POST\n/\n\n%s\n%s\n%s" % (
@@ -155,7 +227,13 @@ def fetch(host: dict[str, Any]) -> str:
         signed,
         key.hex(),
     )
-    return json.loads(request("https://%s/" % server, body, headers))["Parameter"]["Value"]
+    return json.loads(request("https://%s/" % server, body, headers))
+
+
+def fetch(host: dict[str, Any]) -> str:
+    if "document" in host:
+        return Path(host["document"]).read_text()
+    return parameter_store("GetParameter", Name=host["parameter"], WithDecryption=True)["Parameter"]["Value"]
 
 
 # A generation is one directory that holds everything made from one document. `current` points at exactly one.
@@ -185,12 +263,16 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
     if any(network.endswith("/0") for network in trusted):
         raise Refused("the whole internet is not a trusted source")
     for name, text in enumerate(tls):
-        kind = "CERTIFICATE" if name else "(?:EC |RSA )?PRIVATE KEY"
+        # In brackets: who looks for keys in user-data shall not find this program.
+        kind = "CERTIFICATE" if name else "(?:EC |RSA )?PRIVATE[ ]KEY"
         if not isinstance(text, str) or not re.fullmatch(PEM % kind, text):
             raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
-    return {"listen": listen, "trusted": trusted, "daemon": daemon}, tls
+    found = {"listen": listen, "trusted": trusted, "daemon": daemon}
+    if "chosen" in settings:
+        found["chosen"] = settings["chosen"]
+    return found, tls
 
 
 def command(settings: dict[str, Any]) -> str:
@@ -206,15 +288,65 @@ def command(settings: dict[str, Any]) -> str:
     return " ".join(argv)
 
 
-def stage(document: str, digest: str) -> Path:
+def digest_of(document: str) -> str:
+    return hashlib.sha256(document.encode()).hexdigest()
+
+
+def kept_networks() -> dict[str, Any]:
+    try:
+        return json.loads(KEPT.read_text())
+    except (OSError, ValueError):
+        return {}
+
+
+def running() -> bool:
+    # Until no container runs, dockerd leaves its bridge as it is, whatever daemon.json says.
+    return any(Path("/run/containerd/io.containerd.runtime.v2.task/moby").glob("*"))
+
+
+def overlaps(network: str, others: Iterable[str]) -> bool:
+    one = ipaddress.ip_interface(network).network
+    return any(
+        one.version == other.version and one.overlaps(other) for other in map(ipaddress.ip_network, others)
+    )
+
+
+def container_networks(settings: dict[str, Any]) -> dict[str, Any]:
+    """Docker's own networks: what was chosen once is kept, and gives way to a trusted source alone.
+
+    Pools give way at once, which moves no network; the bridge gives way when no container runs.
+    """
+    daemon, trusted, chosen = settings["daemon"], settings["trusted"], settings.get("chosen", ())
+    found = {name: daemon[name] for name in ("bip", "default-address-pools") if name in daemon}
+    for name, kept in kept_networks().items():
+        if name == "bip" and name in found:
+            ours = name in chosen
+            if running() or (ours and not (CURRENT.exists() and overlaps(kept, trusted))):
+                found[name] = kept
+            elif ours:
+                # Whose networks are on no interface yet, before dockerd runs, is not known.
+                taken = [r["dst"] for r in routes("-4") if r["dst"] != "default"]
+                pools = [ipaddress.ip_network(pool["base"]) for pool in daemon["default-address-pools"]]
+                free = [daemon[name], *("%s/%d" % (pool[1], pool.prefixlen) for pool in reversed(pools))]
+                found[name] = next((bridge for bridge in free if not overlaps(bridge, taken)), kept)
+        elif name in chosen and name in found:
+            found[name] = [pool for pool in kept if not overlaps(pool["base"], trusted)] or found[name]
+    return found
+
+
+def stage(document: str) -> Path:
     settings, tls = read(document)
-    generation = ETC / "generations" / digest
-    shutil.rmtree(generation, ignore_errors=True)
-    generation.mkdir(mode=0o700, parents=True)
+    settings["digest"] = digest_of(document)
+    settings["networks"] = container_networks(settings)
+    daemon = {**settings["daemon"], **settings["networks"]}
+    if "bip" in daemon and not any(name.startswith("host-gateway-ip") for name in daemon):
+        # Else containers that run while dockerd starts leave it without one (moby/moby#42753, #53089).
+        daemon["host-gateway-ip"] = daemon["bip"].split("/")[0]
+    generation = Path(tempfile.mkdtemp(dir=GENERATIONS))
     mount = "RequiresMountsFor=%s\n" % DOCKER_DATA if "volume" in configuration() else ""
     files = {
         "settings.json": json.dumps(settings),
-        "daemon.json": json.dumps(settings["daemon"], indent=2) + "\n",
+        "daemon.json": json.dumps(daemon, indent=2) + "\n",
         "docker.conf": "[Unit]\nRequires=dockerhost-firewall.service\nAfter=dockerhost-firewall.service\n%s"
         "[Service]\nExecStartPre=%s gate\nExecStart=\nExecStart=%s\n" % (mount, AGENT, command(settings)),
     }
@@ -304,6 +436,46 @@ def uplinks(addresses: Iterable[str]) -> dict[str, str]:
         if not a.get("tentative")
     }
     return {address: own[address] for address in addresses if address in own}
+
+
+def routes(family: str) -> list[dict[str, Any]]:
+    return json.loads(run("ip", "-j", family, "route"))
+
+
+def obstruction(settings: dict[str, Any]) -> str:
+    """Which networks, of containers as a rule, swallow the answers to a trusted source."""
+    found: list[str] = []
+    for listen, link in uplinks(settings["listen"]).items():
+        version = ipaddress.ip_address(listen).version
+        sources = [n for n in map(ipaddress.ip_network, settings["trusted"]) if n.version == version]
+        for route in routes("-%d" % version):
+            device = route.get("dev", "no device")
+            text = route["dst"] if route["dst"] != "default" else "::/0" if version == 6 else "0.0.0.0/0"
+            network = ipaddress.ip_network(text)
+            for source in sources if device != link else ():
+                if network.overlaps(source):
+                    both = max(network, source, key=lambda n: n.prefixlen)
+                    if any(way(address, listen) != link for address in (both[0], both[-1])):
+                        found.append("%s lies in the way of trusted %s" % (whose(device, text), source))
+    return "; ".join(found)
+
+
+def way(address: object, listen: str) -> str:
+    try:
+        return json.loads(run("ip", "-j", "route", "get", str(address), "from", listen))[0]["dev"]
+    except Refused:
+        return ""
+
+
+def whose(device: str, network: str) -> str:
+    docker = ("timeout", "5", "docker", "network")
+    shown = '{{.Name}} br-{{slice .Id 0 12}} {{index .Options "com.docker.network.bridge.name"}}'
+    with contextlib.suppress(Refused):
+        for line in run(*docker, "inspect", "-f", shown, *run(*docker, "ls", "-q").split()).splitlines():
+            name, *devices = line.split()
+            if device in devices:
+                return "container network %s (%s, %s)" % (name, device, network)
+    return "network %s (%s)" % (network, device)
 
 
 def ruleset(settings: dict[str, Any]) -> str:
@@ -422,10 +594,19 @@ def start(settings: dict[str, Any]) -> None:
         try:
             run("systemctl", "restart", "docker.service")
             break
-        except Refused:
+        except Refused as error:
             if last:
-                raise
+                raise Refused("systemctl restart: %s" % (last_words() or error)) from None
     self_test(settings)
+
+
+def last_words() -> str:
+    """What dockerd said last, in the start that failed: systemctl knows no more than that it failed."""
+    with contextlib.suppress(Refused):
+        run("journalctl", "--sync")
+        start = "_SYSTEMD_INVOCATION_ID=" + show("docker.service", "InvocationID")
+        return run("journalctl", "-q", "-o", "cat", "-n", "1", start).strip()
+    return ""
 
 
 def contents(generation: Path) -> dict[str, bytes]:
@@ -434,37 +615,65 @@ def contents(generation: Path) -> dict[str, bytes]:
 
 def sync(document: str) -> None:
     before = CURRENT.resolve() if CURRENT.exists() else None
-    digest = hashlib.sha256(document.encode()).hexdigest()[:16]
+    digest = digest_of(document)
     rejected = RUN / "rejected"
-    if before and before.name == digest:
-        return
+    if before:
+        old = settings_of(before)
+        if old["digest"] == digest and old["networks"] == container_networks(old):
+            return
     # After an hour it is tried again: what it failed on may have been something else.
-    tried = rejected.exists() and rejected.stat().st_mtime > time.time() - 3600
-    if tried and rejected.read_text() == digest:
-        raise Refused("document %s did not start here: the one before it is kept" % digest)
-    generation = stage(document, digest)
-    check(generation)
-    swap(generation)
-    settings = settings_of(generation)
+    if rejected.exists() and rejected.stat().st_mtime > time.time() - 3600:
+        known, why = rejected.read_text().split(" ", 1)
+        if known == digest:
+            raise Refused(why)
+    GENERATIONS.mkdir(mode=0o700, exist_ok=True)
+    kept = [before]
     try:
-        if before and contents(before) == contents(generation):
-            load_firewall(settings)
-        else:
-            start(settings)
-    except Exception:
-        rejected.write_text(digest)
-        if before:
-            swap(before)
-            start(settings_of(before))
-        raise
-    for old in (ETC / "generations").iterdir():
-        if old not in (generation, before):
-            shutil.rmtree(old)
+        generation = stage(document)
+        check(generation)
+        swap(generation)
+        kept.append(generation)
+        settings = settings_of(generation)
+        try:
+            if before and contents(before) == contents(generation):
+                load_firewall(settings)
+            else:
+                start(settings)
+        except Exception as error:
+            rejected.write_text("%s %s" % (digest, error))
+            if before:
+                swap(before)
+                start(settings_of(before))
+                kept.pop()
+            raise
+        KEPT.write_text(json.dumps(settings["networks"]))
+    finally:
+        for old in GENERATIONS.iterdir():
+            if old not in kept:
+                shutil.rmtree(old, ignore_errors=True)
 
 
 def ready() -> None:
-    listen = settings_of(CURRENT)["listen"]
-    report("ready", "dockerd listens on %s" % (", ".join(listen) or "its local socket only"))
+    settings = settings_of(CURRENT)
+    way = obstruction(settings)
+    if way:
+        report("obstructed", way)
+    else:
+        report("ready", "dockerd listens on %s" % (", ".join(settings["listen"]) or "its local socket only"))
+
+
+def follow() -> int:
+    """Fetches the document, and says what came of it."""
+    refused = ""
+    try:
+        document = fetch(configuration())
+        refused = digest_of(document)
+        sync(document)
+    except Exception as error:
+        report("stale", "the configuration in force is kept: %s" % error, refused)
+        return 1
+    ready()
+    return 0
 
 
 def close() -> None:
@@ -496,29 +705,79 @@ def mount_volume(volume: str) -> None:
         run("mkfs.ext4", "-q", "-L", "docker", device)
     elif probe.returncode or probe.stdout.strip() not in ("ext4", "xfs"):
         raise Refused("the data volume %s holds something that is not a file system of ours" % volume)
-    Path("/etc/systemd/system/var-lib-docker.mount").write_text(
-        "[Mount]\nWhat=%s\nWhere=%s\n[Install]\nWantedBy=multi-user.target\n" % (device, DOCKER_DATA)
-    )
-    run("systemctl", "enable", "--no-reload", "var-lib-docker.mount")
+    mount(DOCKER_DATA, device)
+    # Newer engines keep images with containerd.
+    images = DOCKER_DATA + "/containerd-root"
+    Path(images).mkdir(exist_ok=True)
+    mount(CONTAINERD_DATA, images, "Options=bind\n")
+    drop_in = Path("/etc/systemd/system/containerd.service.d/10-dockerhost.conf")
+    drop_in.parent.mkdir(exist_ok=True)
+    drop_in.write_text("[Unit]\nRequiresMountsFor=%s\n" % CONTAINERD_DATA)
     run("systemctl", "daemon-reload")
-    run("systemctl", "start", "var-lib-docker.mount")
+    run("systemctl", "try-restart", "containerd.service")
+
+
+def mount(where: str, what: str, options: str = "") -> None:
+    unit = where.strip("/").replace("/", "-") + ".mount"
+    Path("/etc/systemd/system", unit).write_text(
+        "[Mount]\nWhat=%s\nWhere=%s\n%s[Install]\nWantedBy=multi-user.target\n" % (what, where, options)
+    )
+    run("systemctl", "enable", "--no-reload", unit)
+    run("systemctl", "daemon-reload")
+    run("systemctl", "start", unit)
 
 
 def repair() -> bool:
     # A power cut in the middle of an installation: apt then refuses to work, and what it had unpacked may be
-    # half there.
-    if not shutil.which("dpkg"):
-        return False
-    journal = any(p.name.isdigit() for p in Path("/var/lib/dpkg/updates").iterdir())
-    if not journal and not run("dpkg", "--audit"):
-        return False
-    report("installing", "what was interrupted")
-    run("dpkg", "--configure", "-a")
-    return True
+    # half there. Rpm does not wait for the disk: files of what it calls installed may be empty.
+    begun = BEGUN.exists()
+    broken: list[str] = []
+    if shutil.which("dpkg"):
+        journal = any(p.name.isdigit() for p in Path("/var/lib/dpkg/updates").iterdir())
+        if journal or run("dpkg", "--audit"):
+            broken = ["dpkg", "--configure", "-a"]
+    elif begun:
+        since = BEGUN.stat().st_mtime
+        packages = [
+            line.split() for line in run("rpm", "-qa", "--qf", "%{INSTALLTIME} %{NAME}\n").splitlines()
+        ]
+        verify = ("rpm", "-V", "--nodeps", "--noscripts")
+        new = [name for at, name in packages if int(at) >= since - 1]
+        half = [name for name in new if subprocess.run([*verify, name], capture_output=True).returncode]
+        if half:
+            broken = ["dnf", "reinstall", "-y", *half]
+    if broken:
+        report("installing", "what was interrupted")
+        run(*broken)
+    return begun or bool(broken)
 
 
-def bootstrap() -> None:
+def install(tools: list[Any]) -> None:
+    os.environ["DEBIAN_FRONTEND"] = "noninteractive"
+    interrupted = repair()
+    for tool, commands in tools:
+        if interrupted or not shutil.which(tool):
+            report("installing", tool)
+            if not BEGUN.exists():
+                BEGUN.touch()
+                os.sync()
+            for program, *arguments in commands:
+                run(program, *(APT if program == "apt-get" else ()), *arguments)
+        if tool == "nft":
+            (ETC / "closed.nft").write_text(ruleset(CLOSED))
+            run("systemctl", "enable", "--no-reload", "dockerhost-firewall.service")
+            run("systemctl", "start", "dockerhost-firewall.service")
+            load_firewall(CLOSED)
+        if not shutil.which(tool):
+            raise Refused("%s is missing after its installation" % tool)
+    if BEGUN.exists():
+        os.sync()
+        BEGUN.unlink()
+
+
+def bootstrap() -> int:
     host = configuration()
+    document = ""
     try:
         for name, text in UNITS.items():
             unit = Path("/etc/systemd/system/dockerhost-%s.service" % name)
@@ -528,20 +787,7 @@ def bootstrap() -> None:
         DROP_IN.unlink(missing_ok=True)
         CURRENT.unlink(missing_ok=True)
         (RUN / "rejected").unlink(missing_ok=True)
-        os.environ["DEBIAN_FRONTEND"] = "noninteractive"
-        interrupted = repair()
-        for tool, commands in host["install"]:
-            if interrupted or not shutil.which(tool):
-                report("installing", tool)
-                for program, *arguments in commands:
-                    run(program, *(APT if program == "apt-get" else ()), *arguments)
-            if tool == "nft":
-                (ETC / "closed.nft").write_text(ruleset(CLOSED))
-                run("systemctl", "enable", "--no-reload", "dockerhost-firewall.service")
-                run("systemctl", "start", "dockerhost-firewall.service")
-                load_firewall(CLOSED)
-            if not shutil.which(tool):
-                raise Refused("%s is missing after its installation" % tool)
+        install(host["install"])
         if "volume" in host:
             report("mounting", host["volume"])
             mount_volume(host["volume"])
@@ -573,7 +819,10 @@ def bootstrap() -> None:
     except Exception as error:
         DROP_IN.unlink(missing_ok=True)
         close()
-        raise Refused("closed: %s" % error) from None
+        refusal = Refused("closed: %s" % error)
+        refusal.document = document and digest_of(document)
+        raise refusal from None
+    return 0
 
 
 # The watch: whatever removes our table, it is back at once, or docker stops; and the document is fetched
@@ -589,7 +838,7 @@ def guard() -> tuple[str, int]:
         same = False
     if not same:
         load_firewall(settings)
-        report("ready", "the firewall had been changed and was loaded again")
+        print("the firewall had been changed and was loaded again", flush=True)
     # One call for both: this runs at each change of any rule, and every container changes some.
     shown = run("systemctl", "show", "docker.service", "-p", "ActiveState,MainPID")
     docker = dict(line.split("=", 1) for line in shown.splitlines())
@@ -608,7 +857,12 @@ def watch() -> None:
     # table.
     events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
     events.bind((0, 1 << 6))
+    # And one in the group of IPv4 routes (RTMGRP_IPV4_ROUTE): a container network may swallow a trusted source.
+    changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+    changes.bind((0, 0x40))
+    sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
+    followed, woken = 1, []
     while True:
         process = 0
         with locked():
@@ -618,20 +872,20 @@ def watch() -> None:
                     start(settings_of(CURRENT))
                 elif stopped is not False and state == "active":
                     gate()  # another has started it: it stays, if it may
+                if stopped:
+                    due = 0.0
                 stopped = False
                 if time.monotonic() >= due:
                     due = time.monotonic() + 60
-                    try:
-                        sync(fetch(configuration()))
-                        ready()
-                    except Exception as error:
-                        report("stale", "the configuration in force is kept: %s" % error)
+                    followed = follow()
+                elif changes in woken and not followed:
+                    ready()
             except Exception as error:
                 subprocess.run(["systemctl", "stop", *DOCKER], capture_output=True)
                 stopped = True
                 report("closed", "docker is stopped: %s" % error)
         # The end of dockerd wakes us as well; while systemd starts it again, it has to be asked.
-        waited: list[Any] = [events]
+        waited: list[Any] = [*sockets]
         pause = max(5, due - time.monotonic())
         try:
             waited.append(os.pidfd_open(process))
@@ -639,15 +893,16 @@ def watch() -> None:
             if not stopped:
                 pause = 5
         woken = select.select(waited, [], [], pause)[0]
-        for end in waited[1:]:
+        for end in waited[2:]:
             os.close(end)
-        if events in woken:
+        if woken:
             time.sleep(0.05)
-            # Many come at once; nobody keeps us here by making more.
-            until = time.monotonic() + 1
-            while time.monotonic() < until and select.select([events], [], [], 0)[0]:
-                with contextlib.suppress(OSError):  # more changes than the socket holds (ENOBUFS)
-                    events.recv(65536)
+        # Many come at once; nobody keeps us here by making more.
+        until = time.monotonic() + 1
+        while time.monotonic() < until and (more := select.select(sockets, [], [], 0)[0]):
+            woken += more
+            with contextlib.suppress(OSError):  # more changes than the socket holds (ENOBUFS)
+                more[0].recv(65536)
 
 
 @contextlib.contextmanager
@@ -661,17 +916,27 @@ def main(action: str) -> int:
     os.umask(0o077)
     RUN.mkdir(exist_ok=True)
     RUN.chmod(0o755)
+    host: dict[str, Any] = {}
     try:
-        if action in ("gate", "watch"):
-            {"gate": gate, "watch": watch}[action]()
-        else:
-            with locked():
-                {"bootstrap": bootstrap, "sync": lambda: sync(fetch(configuration()))}[action]()
+        if action == "gate":
+            gate()
+            return 0
+        host = configuration()
+        if "status" in host and action != "sync":
+            threading.Thread(target=teller, args=(host,), daemon=True).start()
+        if action == "watch":
+            watch()
+        with locked():
+            code = {"bootstrap": bootstrap, "sync": follow}[action]()
     except Exception as error:
-        report("refused", "%s: %s" % (action, error))
-        return 1
-    return 0
+        code = 1
+        report("refused", "%s: %s" % (action, error), getattr(error, "document", ""))
+    if "status" in host:
+        with contextlib.suppress(Exception):
+            tell(host)
+    return code
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    # At once: OpenSSL's end must not meet a thread that still uses it.
+    os._exit(main(sys.argv[1]))

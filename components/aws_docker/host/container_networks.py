@@ -9,6 +9,9 @@ from ..core.addresses import AddressSet, Network
 from ..core.errors import InvalidInput
 from ..core.trust import PRIVATE
 
+CHOSEN: Final = ("bip", "default-address-pools")
+"""The options of daemon.json that are chosen here, where the user does not. A host keeps what it has of them."""
+
 # Docker's own choices first (moby daemon/libnetwork/ipamutils), then the rest of RFC 1918 and RFC 6598 from the end
 # that people use last.
 _CONTAINER_NETWORKS: Final = (

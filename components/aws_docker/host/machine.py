@@ -151,6 +151,7 @@ def _instance(
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
     )
     parameter: aws.ssm.Parameter | None = None
+    status: aws.ssm.Parameter | None = None
     profile: aws.iam.InstanceProfile | None = None
     if not common.in_user_data:
         parameter = aws.ssm.Parameter(
@@ -166,7 +167,16 @@ def _instance(
             tags=children.tagged("configuration"),
             opts=children.options(),
         )
-        profile, policy = _profile(children, common, parameter)
+        status = aws.ssm.Parameter(
+            children.named("status"),
+            description=f"What Docker host {children.name} says of itself",
+            type="String",
+            value=userdata.STATUS_AT_FIRST,
+            tags=children.tagged("status"),
+            # The host writes it.
+            opts=children.options(ignore_changes=["value"]),
+        )
+        profile, policy = _profile(children, common, parameter, status)
         before.append(policy)
     instance = aws.ec2.Instance(
         children.named("instance"),
@@ -187,12 +197,13 @@ def _instance(
             "kms_key_id": common.kms_key_id,
             "tags": children.tagged("root"),
         },
-        user_data=once_known(
-            userdata.user_data,
+        user_data_base64=once_known(
+            userdata.user_data_base64,
             os=common.system.os,
             parameter=parameter.name if parameter else None,
             document=document if common.in_user_data else None,
             volume_id=volume.id if volume else None,
+            status=status.name if status else None,
         ),
         user_data_replace_on_change=True,
         tags={"Name": children.name, **children.tags},
@@ -227,7 +238,7 @@ def _data_volume(
 
 
 def _profile(
-    children: Children, common: Common, parameter: aws.ssm.Parameter
+    children: Children, common: Common, parameter: aws.ssm.Parameter, status: aws.ssm.Parameter
 ) -> tuple[aws.iam.InstanceProfile, aws.iam.RolePolicy]:
     own = aws.iam.Role(
         children.named("role"),
@@ -238,7 +249,7 @@ def _profile(
     policy = aws.iam.RolePolicy(
         children.named("role-policy"),
         role=own.name,
-        policy=once_known(role.policy, parameter=parameter.arn, key=common.kms_key_id),
+        policy=once_known(role.policy, parameter=parameter.arn, status=status.arn, key=common.kms_key_id),
         opts=children.options(),
     )
     profile = aws.iam.InstanceProfile(

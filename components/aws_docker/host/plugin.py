@@ -12,7 +12,6 @@ from typing import Any, Final, is_typeddict
 
 from pulumi.provider.experimental import analyzer, component, component_provider_host
 
-from .. import __version__
 from .component import DockerHost
 from .fleet import DockerFleet
 
@@ -43,11 +42,11 @@ def _with_bases(typ: type) -> Iterator[type]:
 component.Analyzer = _Documented  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue]
 
 
-def provider() -> component.ComponentProvider:
+def provider(version: str) -> component.ComponentProvider:
     """What answers the engine."""
-    return component.ComponentProvider(COMPONENTS, NAME, None, __version__)
+    return component.ComponentProvider(COMPONENTS, NAME, None, version)
 
 
-def serve() -> None:
+def serve(version: str) -> None:
     """The plugin's process, until the engine ends it."""
-    component_provider_host(name=NAME, components=COMPONENTS, version=__version__)
+    component_provider_host(name=NAME, components=COMPONENTS, version=version)

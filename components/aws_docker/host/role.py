@@ -1,4 +1,8 @@
-"""Decides what a host's role may do: read its own parameter, be reached by Session Manager, and nothing else. Pure."""
+"""Decides what a host's role may do. Pure.
+
+It may read the parameter with its configuration, write the one with its status, be reached by Session Manager, and
+nothing else.
+"""
 
 import json
 from typing import Any, Final
@@ -27,10 +31,11 @@ ASSUME_ROLE_POLICY: Final = _policy(
 """Who may take the role: EC2, for the instance."""
 
 
-def policy(*, parameter: str, key: str | None) -> str:
-    """What the role allows: the parameter's ARN, and the KMS key's where it is not the account's own."""
+def policy(*, parameter: str, status: str, key: str | None) -> str:
+    """What the role allows, with the parameters' ARNs, and the KMS key's where it is not the account's own."""
     statements: list[dict[str, Any]] = [
         {"Action": "ssm:GetParameter", "Resource": parameter},
+        {"Action": "ssm:PutParameter", "Resource": status},
         {"Action": _SESSION_MANAGER, "Resource": "*"},
     ]
     if key is not None:

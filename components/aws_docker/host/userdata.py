@@ -2,11 +2,19 @@
 
 User-data says how the host sets itself up, and does not change while the host lives: a change replaces the machine.
 The configuration document says whom it serves, and changes in place: the host fetches it every minute.
+
+User-data travels as gzip, which cloud-init unpacks: the host's program would not fit otherwise.
 """
 
+import base64
+import gzip
 import json
+import re
+import struct
 import textwrap
+import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +28,12 @@ PARAMETER_LIMIT = 8 * 1024
 """Bytes of an advanced parameter (AWS Systems Manager quotas); up to 4 KiB it is a standard one, which is free."""
 
 DOCUMENT_PATH = "/etc/dockerhost/document.json"
+
+STATUS_AT_FIRST = json.dumps(
+    {"version": 1, "state": "pending", "reason": "the host has not written its state yet"},
+    separators=(",", ":"),
+)
+"""What stands in a host's status parameter before the host has written anything."""
 
 _BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
@@ -46,9 +60,13 @@ def configuration_document(
     server_key: str = "",
     server_certificate: str = "",
     client_authorities: Sequence[str] = (),
+    chosen: Sequence[str] = (),
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
     and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
+
+    `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
+    unless a trusted source needs another.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -58,6 +76,8 @@ def configuration_document(
         "trusted": list(trusted),
         "daemon": dict(daemon),
     }
+    if chosen:
+        document["chosen"] = list(chosen)
     if listen:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
@@ -73,33 +93,71 @@ def configuration_document(
     return text
 
 
+def installed(program: str) -> str:
+    """The host's program as it is installed there: agent.py without the lines that are only a comment."""
+    return re.sub(r"(?m)^ *#(?!!).*\n", "", program)
+
+
+def head(program: str) -> str:
+    """How every user-data begins: with the host's program. `make agent` compresses it."""
+    return (
+        '#cloud-config\nwrite_files:\n- path: "/usr/local/sbin/dockerhost"\n  permissions: "0755"\n  content: |\n'
+        + textwrap.indent(installed(program), "   ")
+    )
+
+
+@cache
+def _compressed_head() -> bytes:
+    # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
+    return base64.b64decode(files("aws_docker.host").joinpath("agent.yaml.gz.b64").read_text())
+
+
+@cache
+def _head() -> str:
+    return gzip.decompress(_compressed_head()).decode()
+
+
+def compressed(text: str) -> bytes:
+    """User-data as EC2 gets it: two members of one gzip file (RFC 1952), the compressed head and the rest as it is."""
+    rest = text.removeprefix(_head()).encode()
+    # A stored block (RFC 1951, 3.2.4) of at most 65,535 bytes: the same bytes on every machine.
+    block = b"\1" + struct.pack("<HH", len(rest), len(rest) ^ 0xFFFF) + rest
+    member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block + struct.pack("<II", zlib.crc32(rest), len(rest))
+    return _compressed_head() + member
+
+
 def user_data(
-    os: str, *, parameter: str | None = None, document: str | None = None, volume_id: str | None = None
+    os: str,
+    *,
+    parameter: str | None = None,
+    document: str | None = None,
+    volume_id: str | None = None,
+    status: str | None = None,
 ) -> str:
-    """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host.
+    """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
-    for hosts without an instance role. Exactly one of the two is given.
+    for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
+    writes its state to, where its role lets it.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
     host: dict[str, Any] = {"install": SYSTEMS[OperatingSystem(os)].install}
     if volume_id is not None:
         host["volume"] = volume_id
+    if status is not None:
+        host["status"] = status
     entries: list[dict[str, str]] = []
     if document is None:
         host["parameter"] = parameter
     else:
         host["document"] = DOCUMENT_PATH
         entries.append({"path": DOCUMENT_PATH, "permissions": "0400", "content": document})
-    # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
-    agent = files("aws_docker.host").joinpath("agent.py.gz.b64").read_text().strip()
     entries += [
         {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
-        {"path": "/usr/local/sbin/dockerhost", "permissions": "0755", "encoding": "gz+b64", "content": agent},
         {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
     ]
-    lines = ["#cloud-config", "write_files:"]
+    lines: list[str] = []
     for entry in entries:
         content = entry.pop("content").rstrip("\n")
         lines += [
@@ -113,12 +171,27 @@ def user_data(
         "runcmd:",
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
-    text = "\n".join(lines) + "\n"
-    if len(text.encode()) > USER_DATA_LIMIT:
+    rest = "\n".join(lines) + "\n"
+    size = len(rest.encode())
+    size = len(compressed(rest)) if size < USER_DATA_LIMIT else size
+    if size > USER_DATA_LIMIT:
         raise InvalidInput(
             "key_delivery",
             "user-data",
-            f"the user-data would take {len(text.encode())} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
+            f"the user-data would take {size} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
-    return text
+    return _head() + rest
+
+
+def user_data_base64(
+    os: str,
+    *,
+    parameter: str | None = None,
+    document: str | None = None,
+    volume_id: str | None = None,
+    status: str | None = None,
+) -> str:
+    """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
+    text = user_data(os, parameter=parameter, document=document, volume_id=volume_id, status=status)
+    return base64.b64encode(compressed(text)).decode()

@@ -7,6 +7,7 @@ import ast
 import difflib
 import functools
 import importlib.util
+import keyword
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -160,7 +161,7 @@ def _place(token: str) -> tuple[Path, Path, str]:
     folder = package_folder(package)
     area, _, leaf = module.partition("/")
     if area != "index":
-        folder /= area
+        folder /= f"{area}_" if keyword.iskeyword(area) else area
     return folder, folder / f"{_snake(leaf)}.py", name
 
 

@@ -1,6 +1,8 @@
 """Reads PowerShell: what variables hold, which files are written, and which command lines are run or registered. Pure.
 
 Branches are taken all, one after the other; loops' bodies once. What cmdlets compute is UNKNOWN.
+
+One file, since a grammar's rules all call one another.
 """
 
 import json

@@ -3,7 +3,7 @@
 Docker's own units, and its jobs for upstart, are there before anything is written.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from . import systemd
@@ -80,6 +80,9 @@ STOCK: Final = {
 }
 """Docker's files as packages bring them, on one distribution or another."""
 
+MANAGER_ENVIRONMENT: Final = "/etc/systemd/system.conf.d/environment"
+"""Stands for what `systemctl set-environment` gives all services."""
+
 _Files = Mapping[str, Mapping[str, tuple[int, str]]]
 
 
@@ -94,13 +97,14 @@ class Started(NamedTuple):
     """Where the unit's sockets listen."""
     sources: list[Content]
     """The texts that it is made of."""
+    unit: str
 
 
-def started(world: World) -> Iterator[Started]:
-    """What the units on the machine would start now."""
+def started(world: World, only: Collection[str] = ()) -> Iterator[Started]:
+    """What the units on the machine would start now; `only`: these of them."""
     files = _unit_files(world)
     for unit in list(files):
-        if unit.endswith(".service") and not unit.startswith("*"):
+        if unit.endswith(".service") and not unit.startswith("*") and (not only or unit in only):
             yield from _service(world, unit, files)
 
 
@@ -173,7 +177,8 @@ def _service(world: World, name: str, names: _Files) -> Iterator[Started]:
             )
     unit = systemd.merged(texts)
     streams = _streams(world, names, name)
-    environment: dict[str, str] = {}
+    everywhere = world.read(MANAGER_ENVIRONMENT)
+    environment = systemd.environment_lines(everywhere.text) if everywhere else dict[str, str]()
     for setting in unit.get("Environment", ()):
         for word in systemd.words(setting.value):
             key, separator, value = word.partition("=")
@@ -193,4 +198,4 @@ def _service(world: World, name: str, names: _Files) -> Iterator[Started]:
     for key in ("ExecStartPre", "ExecStart", "ExecStartPost"):
         for setting in unit.get(key, ()):
             for argv in systemd.command(setting.value, environment, unknown):
-                yield Started(argv, setting.where, environment, streams, sources)
+                yield Started(argv, setting.where, environment, streams, sources, name)

@@ -10,9 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from .state import UNKNOWN, Budget, Content, Machine
+from .state import UNKNOWN, Budget, Content, Machine, names
 
 _ONE_TEXT: Final = 1 << 18
+# What stands at the root anyway: the rest of it came from elsewhere, where something was unpacked there.
+_STANDARD: Final = names(
+    "bin boot data dev etc home lib lib64 media mnt opt proc root run sbin srv sys tmp usr var"
+)
 
 
 class Condition(NamedTuple):
@@ -144,9 +148,9 @@ class World:
         if path in self.files:
             return self.files[path]
         if self.fetched and path not in self.gone:
-            where = next((self.fetched[each] for each in self.fetched if path.startswith(each + "/")), None)
-            if where is not None:
-                return Content(UNKNOWN, where)
+            for directory, where in self.fetched.items():
+                if path.startswith(directory + "/") and (directory or path.split("/")[1] not in _STANDARD):
+                    return Content(UNKNOWN, where)
         return Content(self.machine.stock[path], "") if path in self.machine.stock else None
 
     def is_directory(self, path: str) -> bool:

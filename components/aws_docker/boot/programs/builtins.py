@@ -11,7 +11,7 @@ from .shells import piped, script_file
 
 def _eval(scope: Scope, argv: list[str], stdin: str | None) -> str:
     text = " ".join(argv[1:])
-    if text.strip() == UNKNOWN:
+    if text.startswith(UNKNOWN):
         return piped(scope, text, ())
     return scope.include(text, stdin)
 

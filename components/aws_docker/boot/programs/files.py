@@ -14,7 +14,7 @@ from .program import Program, Rows
 _LINKED: Final = names("dockerd docker socat sh bash dash ash zsh")
 # Directories in which a program is known by its name, and configuration by its path.
 _SYSTEM: Final = names(
-    "/ /etc /etc/docker /usr /usr/local /usr/local/bin /usr/bin /usr/sbin /bin /sbin /lib /var"
+    "/etc /etc/docker /usr /usr/local /usr/local/bin /usr/bin /usr/sbin /bin /sbin /lib /var"
 )
 
 

@@ -50,6 +50,7 @@ REGISTRY: Rows = {
 }
 _PYTHON: Final = Program(shells.python_program, nests=True)
 _EVERYWHERE = re.compile(r"(?:^|\s)(?:-H|--host)[ =]?(?:tcp://)?(?:0\.0\.0\.0|\[::\])(?::\d+)?(?:\s|$)")
+_PATH: Final = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
 _LATE: Final = ("dockerd", "docker", "socat", "bash", "sh")
 
 
@@ -83,6 +84,9 @@ class Registry:
             argv = [name, *argv[1:]]
         known = row(name)
         if known is None:
+            found = next((path for path in _on_path(name) if _is_written(scope, path)), None)
+            if found is not None and (out := shells.run_file(scope, [found, *argv[1:]], stdin)) is not None:
+                return out
             return _unknown(scope, argv, stdin)
         if known.ends is Ends.LIKELY:
             scope.ask(likely=True)
@@ -101,6 +105,16 @@ class Registry:
         """`nc -l ... | nc -U /var/run/docker.sock`: only together do they make a listener."""
         for listener in listeners.netcat([word for words in commands for word in words]):
             scope.starts.found(scope.world, scope.place, listener)
+
+
+def _on_path(name: str) -> list[str]:
+    return [f"{directory}/{name}" for directory in _PATH]
+
+
+def _is_written(scope: Scope, path: str) -> bool:
+    """Whether the user-data itself says what a file holds."""
+    content = scope.world.files.get(path)
+    return content is not None and UNKNOWN not in content.text[:1]
 
 
 def _globbed(name: str) -> str:

@@ -27,13 +27,7 @@ def _shell(scope: Scope, argv: list[str], stdin: str | None) -> str:
         elif re.fullmatch(r"-[a-zA-Z]*c[a-zA-Z]*", word):
             while len(rest) > 2 and re.fullmatch(r"-[a-zA-Z]+", rest[1]):
                 del rest[1]
-            if len(rest) < 2:
-                return ""
-            return (
-                piped(scope, rest[1], rest[3:])
-                if is_unknown(rest[1])
-                else scope.inner(rest[1], stdin, rest[3:], "".join(rest[2:3]))
-            )
+            return piped(scope, rest[1], rest[3:], stdin, "".join(rest[2:3])) if len(rest) > 1 else ""
         elif re.fullmatch(r"-[a-zA-Z]*s[a-zA-Z]*|-", word):
             return piped(scope, stdin, [each for each in rest[1:] if each != "--"])
         elif word.startswith(("-", "+")):
@@ -43,7 +37,13 @@ def _shell(scope: Scope, argv: list[str], stdin: str | None) -> str:
     return piped(scope, stdin, [])
 
 
-def piped(scope: Scope, script: str | None, arguments: Sequence[str] | None) -> str:
+def piped(
+    scope: Scope,
+    script: str | None,
+    arguments: Sequence[str] | None,
+    stdin: str | None = None,
+    name: str | None = None,
+) -> str:
     """Follows a script that reaches a shell as text."""
     if not script:
         return ""
@@ -58,7 +58,7 @@ def piped(scope: Scope, script: str | None, arguments: Sequence[str] | None) -> 
         scope.note("a script that is not in the user-data is run", elsewhere=True)
         _given_daemon(scope, arguments or ())
         return UNKNOWN
-    return scope.inner(script, arguments=arguments)
+    return scope.inner(script, stdin, arguments, name)
 
 
 def _given_daemon(scope: Scope, arguments: Sequence[str]) -> None:

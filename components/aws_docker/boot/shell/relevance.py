@@ -11,6 +11,7 @@ from ..machine.state import CONCERNS, DOCUMENTATION, base
 from .syntax import Block, Node, Script, Word, parse
 
 _TALKERS: Final = frozenset(("echo", "printf", "logger", ":", "true", "wall"))
+_TEXTS: Final = 20
 _NAMED = re.compile(r"\$\{?[!#]?([A-Za-z_]\w*)", re.A)
 _SETTINGS = re.compile(
     r"/(?:docker|systemd|default|sysconfig|conf\.d|init|cron)[^/]*/|/etc/rc|\.(?:service|socket)$"
@@ -24,7 +25,8 @@ class Relevant:
         self._texts = [text]
         self._names: set[str] = set()
         self._paths: set[str] = set()
-        self._is_read = False
+        self._made_of: dict[str, set[str]] = {}
+        self._done = 0
 
     @property
     def concerns(self) -> bool:
@@ -33,9 +35,8 @@ class Relevant:
 
     def add(self, text: str) -> None:
         """A further script that runs in the same shell."""
-        if text not in self._texts:
+        if len(self._texts) < _TEXTS and not any(text in each for each in self._texts):
             self._texts.append(text)
-            self._is_read = False
 
     def matters(self, name: str, texts: Iterable[str]) -> bool:
         """Whether it matters what a variable (`$name`) or a file (its path) holds of these texts."""
@@ -50,14 +51,13 @@ class Relevant:
 
     def _read(self) -> set[str]:
         """The variables whose values reach more than a message."""
-        if not self._is_read:
-            self._is_read = True
-            made_of: dict[str, set[str]] = {}
-            for text in self._texts[:20]:
-                self._script(parse(text).script, made_of)
+        if self._done < len(self._texts):
+            for text in self._texts[self._done :]:
+                self._script(parse(text).script, self._made_of)
+            self._done = len(self._texts)
             waiting = list(self._names)
             while waiting:
-                new = made_of.get(waiting.pop(), set()) - self._names
+                new = self._made_of.get(waiting.pop(), set()) - self._names
                 self._names |= new
                 waiting += new
         return self._names

@@ -3,12 +3,15 @@
 The grammar is POSIX sh with bash's everyday additions (arrays, `[[`, `<<<`, `$'...'`). Nothing is expanded or run here:
 that is interpreter.py's. Text that is no shell at all still gives some commands, and never an error: user-data may hold
 anything; `Parsed` says where a text is not one that a shell would take to its end.
+
+One file, since a grammar's rules all call one another.
 """
 
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 
@@ -42,6 +45,8 @@ class Simple:
     assignments: list[tuple[str, str, list[Word]]] = field(default_factory=list[tuple[str, str, list[Word]]])
     """Name, operator ("=", "+=", or "=(" and "+=(" for arrays) and words."""
     redirects: list[Redirect] = field(default_factory=list[Redirect])
+    plain: bool | None = None
+    """Whether nothing runs inside its words: remembered by who asks."""
 
 
 @dataclass(slots=True)
@@ -112,8 +117,9 @@ class Parsed(NamedTuple):
     """Whether a quote, bracket or block is open at the end: no shell would run the whole text."""
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Parsed:
-    """The commands of a script, in order."""
+    """The commands of a script, in order. Nobody changes them: one reading does for all worlds."""
     parser = _Parser(text.replace("\r\n", "\n"), 0)
     return Parsed(parser.script(), parser.too_deep, parser.unclosed)
 

@@ -4,17 +4,13 @@ A document may hold secrets, so findings name the place in it, the port and a di
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
-from typing import Final
 
 from ...boot import BootJudgement, judge
 from ...core.dockerd import Access, Listener
 from ..findings import Certainty, Finding, doubtful, violation
 from ..reading.facts import Facts, Machine, UserData
 from ..reading.values import About
-
-_OF_DOCKER: Final = re.compile(r"docker|moby|podman|containerd|237[56]|\.sock\b", re.I)
 
 
 def documents(machine: Machine) -> Iterator[tuple[UserData, BootJudgement]]:
@@ -47,14 +43,18 @@ def listener_findings(facts: Facts) -> Iterator[Finding]:
 
 def _unread(document: UserData, judged: BootJudgement) -> Iterator[Finding]:
     """What of a document could not be read: where it has nothing to do with Docker, in one sentence."""
-    unread = [*judged.unread, *map(str, document.elsewhere)]
-    # Start-up documents come encoded, too: of those it cannot be told here what they name.
-    related = judged.runs_docker or document.has_lines or _OF_DOCKER.search(document.text or "")
-    if related:
-        yield from (Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}") for sentence in unread)
-    elif unread:
-        more = f" (and {len(unread) - 1} more)" if len(unread) > 1 else ""
-        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unread[0]}{more}")
+    elsewhere = list(map(str, document.elsewhere))
+    unrelated = [sentence for sentence in judged.unread if not sentence.concerns_docker]
+    for sentence in judged.unread:
+        if sentence.concerns_docker:
+            yield Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}")
+    if judged.runs_docker:
+        yield from (
+            Finding(Certainty.UNREADABLE, f"{_place(document)}: {sentence}") for sentence in elsewhere
+        )
+    elif unrelated := [*unrelated, *elsewhere]:
+        more = f" (and {len(unrelated) - 1} more)" if len(unrelated) > 1 else ""
+        yield Finding(Certainty.UNRELATED, f"{_place(document)}: {unrelated[0]}{more}")
 
 
 def secret_findings(facts: Facts) -> Iterator[Finding]:
@@ -69,10 +69,10 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                     f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
                     "instead"
                 )
+            concerned = {each for each in judged.unread if each.concerns_docker}
             for sentence in judged.undecoded:
-                yield Finding(
-                    Certainty.UNREADABLE, f"{_place(document)}: {sentence}, so it may hold a private key"
-                )
+                certainty = Certainty.UNREADABLE if sentence in concerned else Certainty.UNRELATED
+                yield Finding(certainty, f"{_place(document)}: {sentence}, so it may hold a private key")
         yield from _unknown(machine, "it may hold a private key", of_commands=False)
     yield from doubtful([*facts.unread_machines, *facts.unread_documents], ", so it may hold a private key")
 

@@ -1,4 +1,4 @@
-module lab/actionlint
+module lab/gotools/actionlint
 
 go 1.25.0
 
