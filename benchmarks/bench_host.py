@@ -77,7 +77,7 @@ def _requests(lab: "_Lab") -> Iterator[Figure]:
         "the Unix socket",
         "per s",
         more_is_better=True,
-        bound=2,
+        bound=3,
     )
 
 

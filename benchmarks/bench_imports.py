@@ -31,7 +31,7 @@ _PAIRS = (
         "import sys; sys.argv = ['aws-docker', '--version']; from aws_docker.cli import main; main()",
         "import sys, typer; app = typer.Typer(); app.command()(lambda: None); sys.argv = ['x']; app()",
         "a typer command that does nothing",
-        1.3,
+        1.4,
     ),
     Pair(
         "from aws_docker import DockerHost",

@@ -9,7 +9,7 @@ from lab.hosts import image, network
 from lab.hosts.machine import Machine
 
 # What the image lacks of what openssh-server needs to serve a key's owner.
-_PACKAGES = ("openssh-server", "libwrap0")
+_PACKAGES = ("openssh-server", "libwrap0", "libnsl2")
 _SERVER = """
 Port 22
 HostKey /etc/ssh/host_key
@@ -29,7 +29,7 @@ Host *
 
 def _packages() -> Path:
     """The unpacked packages, in the cache; raises RuntimeError where apt does not have them."""
-    place = image.cache() / "sshd"
+    place = image.cache() / "-".join(("sshd", *_PACKAGES))
     if place.exists():
         return place
     with tempfile.TemporaryDirectory(dir=image.cache()) as folder:
@@ -61,7 +61,7 @@ def serve(host: Machine, namespace: str, folder: Path) -> None:
     for file in server.iterdir():
         shutil.copyfile(file, host.root / "etc/ssh" / file.name)
     for part in ("usr/sbin", "usr/lib"):
-        shutil.copytree(_packages() / part, host.root / part, dirs_exist_ok=True, symlinks=True)
+        subprocess.run(["cp", "-a", f"{_packages() / part}/.", str(host.root / part)], check=True)
     start = (
         "chmod 600 /etc/ssh/host_key; mkdir -p /run/sshd; "
         "id sshd >/dev/null 2>&1 || useradd --system --home-dir /run/sshd --shell /usr/sbin/nologin sshd; "

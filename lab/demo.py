@@ -113,7 +113,7 @@ def run(stack: ExitStack, report: Report, obstacle: str | None = None) -> None:
     report.row("pulumi up", "here", "resources created", f"{created} created", created > 0)
     state = "plain" if "PRIVATE KEY" in json.dumps(pulumi.export()) else "encrypted"
     report.row("private keys in the state file", "here", "encrypted", state)
-    user_data = str(cloud.user_data(pulumi.outputs()["instance_id"]))
+    user_data = cloud.user_data_text(pulumi.outputs()["instance_id"])
     report.row("private keys in user-data", "EC2", "none", "some" if "PRIVATE KEY" in user_data else "none")
     with step("pulumi up again"):
         again = pulumi.up().check()

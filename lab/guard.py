@@ -8,6 +8,7 @@ another machine from any other namespace, and to start a client there that would
 It guards against mistakes, not against malice: a client that a shell script or another program starts is not seen.
 """
 
+import contextlib
 import ipaddress
 import os
 import sys
@@ -61,9 +62,13 @@ def is_inside() -> bool:
     """Whether this thread is in one of the lab's namespaces."""
     try:
         here = os.stat("/proc/thread-self/ns/net").st_ino  # noqa: PTH116
-        return any(here == each.stat().st_ino for each in NAMESPACES.glob(f"{PREFIX}-*"))
     except OSError:
-        return False  # no Linux, or a namespace that is just being removed
+        return False  # no Linux
+    for each in NAMESPACES.glob(f"{PREFIX}-*"):
+        with contextlib.suppress(OSError):  # another run is just removing its own
+            if each.stat().st_ino == here:
+                return True
+    return False
 
 
 def problem(argv: Sequence[str], environment: Mapping[str, str]) -> str:

@@ -5,6 +5,7 @@ for is checked where the host asks (metadata.py).
 """
 
 import base64
+import gzip
 import os
 import signal
 import socket
@@ -123,6 +124,11 @@ class Cloud:
             InstanceId=instance_id, Attribute="userData"
         )
         return base64.b64decode(attribute["UserData"].get("Value", ""))
+
+    def user_data_text(self, instance_id: str) -> str:
+        """The same as people would read it: unpacked, where it travels as gzip."""
+        data = self.user_data(instance_id)
+        return (gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data).decode()
 
     def publish_image(self, name: str, architecture: str) -> str:
         """A newer image of an operating system: the newest is the one that its parameter names."""

@@ -371,8 +371,10 @@ def test_a_denied_call_about_workloads_is_never_nothing_found(
     deny(asking, operation, "AccessDeniedException", service)
     report = audit(asking)
     assert report.status is Exit.NOT_CHECKED
-    assert report.unchecked[0].subject.startswith(subject)
-    assert "allow the actions that docs/audit.md lists" in report.unchecked[0].reason
+    # Moto lists families that have no active revision any more.
+    denied = [each for each in report.unchecked if each.subject.startswith(subject)]
+    assert denied
+    assert "allow the actions that docs/audit.md lists" in denied[0].reason
 
 
 # --- What it does not get ------------------------------------------------------------------------------------------

@@ -114,6 +114,12 @@ def test_every_operating_system_is_one_row() -> None:
         assert system.image_parameter.count("{}") == 1
 
 
+def test_the_docs_say_which_engine_a_system_brings() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "daemon-options.md").read_text()
+    stated = dict(re.findall(r"^\| `([a-z0-9.-]+)` \| ([0-9. to]+) \|$", page, re.M))
+    assert stated == {system.os.value: str(system.engines) for system in SYSTEMS.values()}
+
+
 def test_what_is_one_machines_own_is_apart_from_what_several_can_share() -> None:
     shared = planned(trusted_cidrs=["10.0.5.0/24"], tags={"team": "platform"}).common
     own = {"instance_type": "t4g.medium", "subnet_id": "subnet-01"}

@@ -184,7 +184,7 @@ def test_a_state_that_a_kill_made_unreadable_is_read_again(make_stack: MakeStack
 
 @pytest.mark.parametrize(
     ("resources", "by"),
-    [(16, signal.SIGKILL), (26, signal.SIGKILL), (12, signal.SIGINT)],
+    [(16, signal.SIGKILL), (27, signal.SIGKILL), (12, signal.SIGINT)],
     ids=["killed early", "killed late", "interrupted"],
 )
 def test_a_run_that_was_interrupted_is_completed_by_the_next(

@@ -121,7 +121,8 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
 def _preview(cloud: Cloud, example: str, program: Path, backend: Path) -> Reported:
     config, pack = _settings(cloud, example)
     project = f"{example}-{uuid.uuid4().hex[:6]}"  # stacks of one backend need names of their own
-    with Stack(cloud, program, config, project=project, backend=backend) as stack:
+    plugins = {"docker": ROOT / "lab" / "engine" / "plugins" / "docker"}
+    with Stack(cloud, program, config, project=project, backend=backend, plugins=plugins) as stack:
         return run(stack, config=pack)
 
 

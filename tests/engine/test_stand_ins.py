@@ -3,6 +3,7 @@
 They are asked here as the engine asks, in this process, without an engine.
 """
 
+import base64
 import re
 import subprocess
 from pathlib import Path
@@ -117,6 +118,10 @@ CA = "tls:index/selfSignedCert:SelfSignedCert"
 RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 2376, "toPort": 2376}
 
 
+def in_base64(size: int) -> str:
+    return base64.b64encode(b"x" * size).decode()
+
+
 # --- Plans -----------------------------------------------------------------------------------------------------------
 
 
@@ -126,6 +131,7 @@ RULE = {"securityGroupId": "sg-1", "ipProtocol": "tcp", "fromPort": 2376, "toPor
         (INSTANCE, {"amii": "ami-1"}, "there is no such argument: 'amii'; did you mean 'ami'?"),
         (INSTANCE, {"rootBlockDevice": {"size": 8}}, "there is no such argument: 'rootBlockDevice.size'"),
         (INSTANCE, {"userData": "x" * (16 * 1024 + 1)}, "expected length of userData to be in the range (0 - 16384)"),
+        (INSTANCE, {"userDataBase64": in_base64(16 * 1024 + 1)}, "User data is limited to 16384 bytes"),
         (INSTANCE, {"monitoring": "perhaps"}, "'monitoring' must be of type bool"),
         (INSTANCE, {"metadataOptions": {"httpTokens": "maybe"}}, "expected httpTokens to be optional or required"),
         (
@@ -171,6 +177,10 @@ def test_a_plan_accepts_what_is_not_known_yet(aws: Provider) -> None:
     unknown = {**RULE, "cidrIpv4": UNKNOWN, "cidrIpv6": UNKNOWN}
     assert aws.problems(INGRESS, unknown) == ""
     assert aws.problems(INSTANCE, {"ami": UNKNOWN, "userData": UNKNOWN}) == ""
+
+
+def test_what_ec2_measures_of_user_data_is_what_base64_stands_for(aws: Provider) -> None:
+    assert aws.problems(INSTANCE, {"ami": "ami-1", "userDataBase64": in_base64(16 * 1024)}) == ""
 
 
 # --- AWS's own refusals ----------------------------------------------------------------------------------------------

@@ -53,7 +53,32 @@ class Release:
     """By the resource's name, or a pattern of names such as `*-instance`."""
 
 
-UPGRADES = [Release("0.1.0-dev.zip", expected={})]
+def _change(operation: str, *properties: str, why: str) -> Change:
+    return Change(operation, frozenset(properties), why)
+
+
+_PROGRAM = (
+    "the host's program says the host's state, keeps container networks off trusted sources, and travels compressed; "
+    "addresses, certificates and the data volume stay"
+)
+
+UPGRADES = [
+    Release(
+        "0.1.0-dev.zip",
+        expected={
+            "*-instance": _change("replace", "userData", "userDataBase64", why=_PROGRAM),
+            "*-data-attachment": _change("replace", why="it follows its instance"),
+            "*-status": _change("create", why="the host says its state in a parameter of its own"),
+            "*-role-policy": _change("update", "policy", why="it may write that parameter"),
+            "*-configuration": _change(
+                "update", "value", why="it says which of Docker's networks were chosen for the host"
+            ),
+            "*-certificate": _change(
+                "update", "earlyRenewalHours", why="leaves are renewed before their end; none is made anew"
+            ),
+        },
+    )
+]
 
 
 @pytest.fixture(scope="module")

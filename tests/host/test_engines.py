@@ -79,7 +79,7 @@ RIGHT: dict[str, Any] = {
     "network-control-plane-mtu": 1500,
     "network-diagnostic-port": 0,
     "node-generic-resources": ["gpu=a", "gpu=b", "ssd=2"],
-    "nri-opts": {"enable": "true"},
+    "nri-opts": {"enable": True},
     "oom-score-adjust": -500,
     "pidfile": "/run/other.pid",
     "proxies": {"http-proxy": "http://proxy.example.com:3128"},
@@ -90,7 +90,7 @@ RIGHT: dict[str, Any] = {
     "storage-driver": "overlay2",
     "storage-opts": ["overlay2.override_kernel_check=true"],
     "swarm-default-advertise-addr": "eth0",
-    "userland-proxy-path": "/usr/bin/docker-proxy",
+    "userland-proxy-path": "/bin/true",
     "userns-remap": "default",
 }
 """A right value of every option that is no switch."""

@@ -58,7 +58,7 @@ def test_it_is_the_old_system(host: Host) -> None:
     wait_for_cloud_init(host)
     assert "VERSION_CODENAME=bookworm" in host.machine.read("/etc/os-release")
     assert host.machine.run(["docker", "version", "-f", "{{.Server.Version}}"]).stdout.startswith("20.10.")
-    host.assert_valid(host.machine.around.user_data().decode())
+    host.assert_valid(host.machine.around.cloud.user_data_text(host.machine.instance_id))
 
 
 def test_a_new_document_comes_into_force(host: Host) -> None:

@@ -1,5 +1,6 @@
 """What fails inside a policy is a finding: it neither ends the pack nor passes, and repeats nothing of a resource."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,25 @@ def test_a_template_that_cannot_be_read_is_a_finding(body: str) -> None:
     outcome = analyze(rules(), STACK, {"templateBody": body})
     assert outcome.violations
     assert {each.level for each in outcome.violations} == {"advisory" if body == UNKNOWN else "mandatory"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "head"),
+    [
+        ("aws:ssm/document:Document", "content", "mainSteps: *a11\n"),
+        ("aws:ecs/taskDefinition:TaskDefinition", "containerDefinitions", "containers: *a11\n"),
+        ("aws:imagebuilder/component:Component", "data", "phases: *a11\n"),
+        ("aws:apigateway/restApi:RestApi", "body", "paths: *a11\n"),
+    ],
+)
+def test_a_document_that_grows_by_its_aliases_is_said_and_not_followed(
+    kind: str, name: str, head: str
+) -> None:
+    started = time.process_time()
+    outcome = analyze(rules(), kind, {name: _ALIASES + head})
+    assert time.process_time() - started < 5
+    assert "holds more than 100,000 values" in outcome.text
+    assert outcome.at("mandatory")
 
 
 def test_one_unknown_value_of_a_template_hides_no_other() -> None:

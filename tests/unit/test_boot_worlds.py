@@ -3,7 +3,9 @@
 # ruff: noqa: E501 - a row of a table is a line
 
 import itertools
+import json
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,32 @@ def test_past_the_bound_each_value_is_still_tried_and_it_is_said() -> None:
     found = judge("#!/bin/sh\n" + "\n".join(lines))
     assert {each.listener.port for each in found.listeners} == set(range(3000, 3008))
     assert any("can be followed" in each for each in found.unread)
+
+
+@pytest.mark.parametrize("how", ["unit", "python", "sh -c", "later"])
+def test_the_bound_holds_wherever_a_script_runs(how: str) -> None:
+    lines = "; ".join(f"if ask{n}; then o{n}=a{n}; else o{n}=b; fi" for n in range(24))
+    script = f"{lines}; dockerd -H tcp://0.0.0.0:2375 " + " ".join(f"$o{n}" for n in range(24))
+    documents = {
+        "unit": "#cloud-config\n"
+        + json.dumps(
+            {
+                "write_files": [
+                    {
+                        "path": "/etc/systemd/system/x.service",
+                        "content": f"[Service]\nExecStart=/bin/sh -c '{script}'".replace("$", "$$"),
+                    }
+                ]
+            }
+        ),
+        "python": f"#!/usr/bin/python3\nimport os\nos.system({script!r})\n",
+        "sh -c": f"#!/bin/sh\nsh -c '{script}'\n",
+        "later": "#cloud-config\n"
+        + json.dumps({"write_files": [{"path": "/etc/rc.local", "content": f"#!/bin/sh\n{script}\n"}]}),
+    }
+    started = time.process_time()
+    assert judge(documents[how]).unsafe
+    assert time.process_time() - started < 2
 
 
 def test_past_the_bound_nothing_is_said_of_what_does_not_concern_docker() -> None:

@@ -135,6 +135,8 @@ def next_question(port: int, conversations: Sequence[Conversation], verify: bool
     tls = by.get(Question.TLS)
     if verify and Question.VERIFIED not in by and tls is not None and (tls.handshake or tls.end is End.ALERT):
         return Question.VERIFIED
+    if not any(each.ping for each in conversations):  # most ports
+        return None
     for first, past in _PAST.items():
         asked = [each for each in conversations if each.question is past]
         if (

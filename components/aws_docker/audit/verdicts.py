@@ -6,7 +6,7 @@ our certificate refuses only after the handshake, so a handshake proves nothing;
 """
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -75,10 +75,7 @@ def judge_port(
     if facts.state is not State.OPEN:
         return PortJudgement(facts.endpoint, _BY_STATE[facts.state], facts.why)
     by = {each.question: each for each in facts.conversations}
-    past = next(
-        (each for each in facts.conversations if each.question in _PAST_A_FILTER and is_docker(each)), None
-    )
-    seen = _Seen(by.get(Question.CLEAR), by.get(Question.TLS), past)
+    seen = _Seen.of(facts.conversations)
     row = next(row for row in _TABLE if row.applies(seen))
     verified = by.get(Question.VERIFIED)
     secured = seen.tls if seen.tls and (seen.tls.handshake or seen.tls.certificate) else verified
@@ -113,32 +110,31 @@ _CERTIFICATE_ALERTS: Final = (
 
 
 class _Seen(NamedTuple):
-    """What was said without a client's certificate."""
+    """What was said without a client's certificate. Made once: every row of the table asks it."""
 
     clear: Conversation | None
     tls: Conversation | None
-    past: Conversation | None = None
-    """The one in which Docker's API answered past a filter that hides /_ping."""
+    serving: Conversation | None
+    """The conversation in which Docker's API answered: in clear text, over TLS, or past a filter that hides /_ping."""
+    stranger: Conversation | None
+    """The one in which HTTP was spoken, other than to ask for TLS; the one over TLS, where both are."""
+    ends: frozenset[End]
 
-    @property
-    def past_in_clear(self) -> bool:
-        return self.past is not None and self.past.question is Question.PAST_A_FILTER
+    @classmethod
+    def of(cls, conversations: Sequence[Conversation]) -> "_Seen":
+        by = {each.question: each for each in conversations if each.question not in _PAST_A_FILTER}
+        clear, tls = by.get(Question.CLEAR), by.get(Question.TLS)
+        both = [each for each in (tls, clear) if each is not None]
+        if not any(each.ping for each in both):  # most ports
+            return cls(clear, tls, None, None, frozenset(each.end for each in both))
+        past = [each for each in conversations if each.question in _PAST_A_FILTER]
+        serving = next((each for each in (*reversed(both), *past) if is_docker(each)), None)
+        stranger = next((each for each in both if each.ping and not wants_tls(each)), None)
+        return cls(clear, tls, serving, stranger, frozenset(each.end for each in both))
 
-    @property
-    def both(self) -> list[Conversation]:
-        return [each for each in (self.clear, self.tls) if each]
-
-    @property
-    def serving(self) -> Conversation | None:
-        """The conversation in which Docker's API answered; the one in clear text, where both are."""
-        return next((each for each in self.both if is_docker(each)), self.past)
-
-    @property
-    def stranger(self) -> Conversation | None:
-        """The one in which HTTP was spoken, other than to ask for TLS; the one over TLS, where both are."""
-        return next(
-            (each for each in (self.tls, self.clear) if each and each.ping and not wants_tls(each)), None
-        )
+    def serves(self, *questions: Question) -> bool:
+        """Whether Docker's API answered to one of these questions."""
+        return self.serving is not None and self.serving.question in questions
 
     @property
     def denied(self) -> bool:
@@ -161,9 +157,6 @@ class _Seen(NamedTuple):
         """The status of the HTTP answer over TLS."""
         return _status(self.tls)
 
-    def ended(self, *ends: End) -> bool:
-        return any(each.end in ends for each in self.both)
-
 
 @dataclass(frozen=True, slots=True)
 class _Row:
@@ -175,21 +168,21 @@ class _Row:
 # The first row that applies decides. What serves comes before all that refuses, so that open is never called shut.
 _TABLE: Final[tuple[_Row, ...]] = (
     _Row(
-        lambda seen: seen.clear is not None and is_docker(seen.clear),
+        lambda seen: seen.serves(Question.CLEAR),
         Verdict.API_IN_CLEAR_TEXT,
         lambda seen: f"GET /_ping in clear text was answered with {_status(seen.clear)}",
     ),
     _Row(
-        lambda seen: seen.past_in_clear and not (seen.tls is not None and is_docker(seen.tls)),
+        lambda seen: seen.serves(Question.PAST_A_FILTER),
         Verdict.API_IN_CLEAR_TEXT,
-        lambda seen: f"{_past(seen.past)} in clear text was answered by Docker's API",
+        lambda seen: f"{_past(seen.serving)} in clear text was answered by Docker's API",
     ),
     _Row(
-        lambda seen: seen.past is not None and not (seen.tls is not None and is_docker(seen.tls)),
+        lambda seen: seen.serves(Question.PAST_A_FILTER_BY_TLS),
         Verdict.API_WITHOUT_CLIENT_CERTIFICATE,
         lambda seen: (
             ("the server asked for a client certificate and served without one: " if seen.asked else "")
-            + f"{_past(seen.past)} was answered by Docker's API"
+            + f"{_past(seen.serving)} was answered by Docker's API"
         ),
     ),
     _Row(
@@ -252,7 +245,7 @@ _TABLE: Final[tuple[_Row, ...]] = (
         lambda seen: f"it speaks HTTP ({_status(seen.stranger)}) without any mark of Docker",
     ),
     _Row(
-        lambda seen: seen.ended(End.SILENT),
+        lambda seen: End.SILENT in seen.ends,
         Verdict.UNCLEAR,
         lambda seen: "it takes connections and says nothing, or nothing that ends",
     ),
@@ -262,17 +255,17 @@ _TABLE: Final[tuple[_Row, ...]] = (
         lambda seen: f"TLS, then {_ending(seen.tls)}",
     ),
     _Row(
-        lambda seen: seen.ended(End.MALFORMED),
+        lambda seen: End.MALFORMED in seen.ends,
         Verdict.UNCLEAR,
         lambda seen: "it speaks HTTP that cannot be read",
     ),
     _Row(
-        lambda seen: seen.ended(End.GARBAGE),
+        lambda seen: End.GARBAGE in seen.ends,
         Verdict.NOT_DOCKER,
         lambda seen: "what it says is neither HTTP nor TLS",
     ),
     _Row(
-        lambda seen: {each.end for each in seen.both} == {End.UNASKED},
+        lambda seen: seen.ends == frozenset({End.UNASKED}),
         Verdict.REFUSED,
         lambda seen: "it closes connections without a word, before it is asked anything",
     ),

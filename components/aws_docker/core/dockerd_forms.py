@@ -79,7 +79,7 @@ def each(member: Form) -> Form:
 
 
 def address(value: str, _: Engines) -> Iterator[Problem]:
-    """An IP address, as Go's net.ParseIP reads it."""
+    """An IP address without a zone, as Go's net.ParseIP reads it."""
     if value and not _is_address(value):
         yield Problem("", value, "write an address such as '10.0.0.2'", "is no IP address")
 

@@ -41,7 +41,7 @@ def _prefixed(prefix: str, names: str) -> frozenset[str]:
 
 LOG_DRIVERS: Final[Mapping[str, LogDriver]] = {
     "json-file": LogDriver(_FILES | _ATTRIBUTES),
-    "local": LogDriver(_FILES),
+    "local": LogDriver(_FILES | _ATTRIBUTES, since=dict.fromkeys(_ATTRIBUTES, (29, 0))),
     "journald": LogDriver(_ATTRIBUTES),
     "syslog": LogDriver(
         _ATTRIBUTES

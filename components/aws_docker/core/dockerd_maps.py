@@ -40,6 +40,12 @@ def network_options(options: Mapping[str, Any], _: Engines) -> Iterator[Problem]
                 yield Problem(f".{driver}.{name}", value, f"write '{plain(value)}'", "is not a string")
 
 
+def node_resources(given: Mapping[str, Any], _: Engines) -> Iterator[Problem]:
+    """Whether and where plugins of the Node Resource Interface are asked."""
+    paths = ("plugin-path", "plugin-config-path", "socket-path")
+    yield from _members("", given, {"enable": _switch, **dict.fromkeys(paths, _text)})
+
+
 def proxies(given: Mapping[str, Any], _: Engines) -> Iterator[Problem]:
     """Proxies that dockerd itself uses. A name may be a misplaced URL with a password, and a value is one: the former
     is shown, the latter only where it is no string."""
@@ -147,7 +153,7 @@ def _members(where: str, given: Mapping[str, Any], checks: Mapping[str, Check]) 
     """The members that are not of their kind. Go reads names in any case."""
     wanted_kinds = lowered(checks)
     for name, value in given.items():
-        check = wanted_kinds.get(name.lower())
+        check = wanted_kinds.get(str(name).lower())
         wanted = check(value) if check and value is not None else None
         if wanted:
             yield Problem(f"{where}.{name}", value, f"dockerd wants {wanted}", f"is not {wanted}")
@@ -196,7 +202,7 @@ def _list(value: object, otherwise: Sequence[Any] = ()) -> Sequence[Any]:
 
 
 def lowered(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.lower(): value for name, value in given.items()}
+    return {str(name).lower(): value for name, value in given.items()}
 
 
 _GC: Final[Mapping[str, Check]] = {
@@ -220,7 +226,7 @@ _GC_RULE: Final[Mapping[str, Check]] = {
 def builder(given: Mapping[str, Any], engines: Engines) -> Iterator[Problem]:
     """What BuildKit keeps and may do. Go reads its names in any case, and leaves alone those that it does not know."""
     parts: dict[str, Check] = {"gc": _map, "entitlements": _map}
-    history = not engines.all_before((26, 0))
+    history = not engines.all_before((25, 0))
     yield from _members("", given, {**parts, **({"history": _map} if history else {})})
     for name, part in lowered(given).items():
         if not isinstance(part, Mapping):
@@ -246,9 +252,6 @@ def _gc_rule(where: str, rule: Mapping[str, Any], engines: Engines) -> Iterator[
     for text in _list(given.get("filter")):
         name, _, value = str(text).partition("=")
         # Since 28.0 it may be a moment, too.
-        if (
-            name.strip() in ("until", "unused-for")
-            and engines.all_before((28, 0))
-            and _duration(value.strip())
-        ):
+        wrong = _duration(value.strip()) if engines.all_before((28, 0)) else not re.match(r"\s*\d", value)
+        if name.strip() in ("until", "unused-for") and wrong:
             yield Problem(f"{where}.filter", text, f"write a duration, such as '{name}=48h'")

@@ -873,9 +873,10 @@ def watch() -> None:
     # table.
     events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
     events.bind((0, 1 << 6))
-    # And one in the group of IPv4 routes (RTMGRP_IPV4_ROUTE): a container network may swallow a trusted source.
+    # And one in the groups of IPv4 routes and links (RTMGRP_IPV4_ROUTE, RTMGRP_LINK): a container network may swallow
+    # a trusted source, and a link that goes takes its routes with it without a word.
     changes = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-    changes.bind((0, 0x40))
+    changes.bind((0, 0x41))
     sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     followed, woken = 1, []

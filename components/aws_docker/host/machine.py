@@ -171,7 +171,8 @@ def _instance(
             children.named("status"),
             description=f"What Docker host {children.name} says of itself",
             type="String",
-            value=userdata.STATUS_AT_FIRST,
+            # Made once it is known that the host will be: the document waits for the sources to be judged.
+            value=pulumi.Output.unsecret(document.apply(lambda _: userdata.STATUS_AT_FIRST)),
             tags=children.tagged("status"),
             # The host writes it.
             opts=children.options(ignore_changes=["value"]),

@@ -71,6 +71,9 @@ def ssh(argv: Sequence[str]) -> Iterator[Listener]:
 
 def socket_activate(argv: Sequence[str]) -> Iterator[Listener]:
     """systemd-socket-activate in front of a program that passes on."""
+    line = " ".join(argv)
+    if not leads(line) and "docker" not in line:
+        return
     for at, word in enumerate(argv[:-1]):
         if word in ("-l", "--listen") and (":" in argv[at + 1] or argv[at + 1].isdigit()):
             host, _, port = argv[at + 1].rpartition(":")

@@ -80,6 +80,9 @@ STOCK: Final = {
 }
 """Docker's files as packages bring them, on one distribution or another."""
 
+MANAGER_ENVIRONMENT: Final = "/etc/systemd/system.conf.d/environment"
+"""Stands for what `systemctl set-environment` gives all services."""
+
 _Files = Mapping[str, Mapping[str, tuple[int, str]]]
 
 
@@ -174,7 +177,8 @@ def _service(world: World, name: str, names: _Files) -> Iterator[Started]:
             )
     unit = systemd.merged(texts)
     streams = _streams(world, names, name)
-    environment: dict[str, str] = {}
+    everywhere = world.read(MANAGER_ENVIRONMENT)
+    environment = systemd.environment_lines(everywhere.text) if everywhere else dict[str, str]()
     for setting in unit.get("Environment", ()):
         for word in systemd.words(setting.value):
             key, separator, value = word.partition("=")

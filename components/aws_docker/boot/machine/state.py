@@ -30,7 +30,7 @@ CONCERNS = re.compile(
 )
 """What a text holds that may have to do with Docker."""
 
-_STEPS: Final = 12_000
+_STEPS: Final = 10_000
 _ALL_TEXTS: Final = 1 << 22
 
 

@@ -1,4 +1,4 @@
-"""Programs that do nothing to Docker: they may name its socket and ports as they like."""
+"""Programs that do nothing to Docker: they may name its socket and ports. A shell's own words are in builtins.py."""
 
 from .program import Ends, Rows, silent, telling
 
@@ -29,10 +29,10 @@ PROGRAMS: Rows = {
     ),
     # What only uses Docker's socket.
     **telling(
-        "kubelet cri-dockerd ecs-agent amazon-ecs-init telegraf cadvisor promtail vector filebeat "
-        "metricbeat fluentd fluent-bit gitlab-runner drone-runner-docker nomad act_runner buildkite- "
-        "agent datadog-agent crictl ctr lazydocker dive trivy watchtower",
+        "wait-for-it wait-for-it.sh dockerize kubelet cri-dockerd ecs-agent amazon-ecs-init telegraf "
+        "cadvisor promtail vector filebeat metricbeat fluentd fluent-bit gitlab-runner "
+        "drone-runner-docker nomad act_runner buildkite-agent datadog-agent crictl ctr lazydocker dive "
+        "trivy watchtower",
         Ends.LIKELY,
     ),
 }
-"""A shell's own words are builtins.py's."""

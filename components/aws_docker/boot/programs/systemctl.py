@@ -39,7 +39,7 @@ def _systemctl(scope: Scope, argv: list[str], stdin: str | None) -> str:
                 copy_files(scope, scope.path(unit), f"/etc/systemd/system/{base(unit)}", move=False)
     elif verb == "set-environment":
         for word in words[1:]:
-            scope.write("/etc/systemd/system.conf.d/environment", word + "\n", append=True)
+            scope.write(services.MANAGER_ENVIRONMENT, word + "\n", append=True)
     elif verb == "cat":
         return "".join(text for unit in units for text in services.unit_texts(scope.world, unit))
     elif verb == "show" and "FragmentPath" in " ".join(argv):

@@ -60,7 +60,9 @@ class Commands(Forks):
 
     def straight(self, world: World, command: Simple) -> bool:
         """Whether a command comes out in one way only, as nothing runs inside it."""
-        if not _is_plain(command):
+        if command.plain is None:
+            command.plain = _is_plain(command)
+        if not command.plain:
             return False
         if not command.words:
             return True
@@ -109,6 +111,9 @@ class Commands(Forks):
             process.arrays[name] = (process.arrays.get(name, []) if operator[0] == "+" else []) + values
             process.variables.pop(name, None)
             return
+        parts = words[0] if words else ()
+        if name not in process.variables and any(part[:2] == ("variable", name) for part in parts):
+            process.variables[name] = ""  # one that grows from nothing: X="$X more"
         value = expansion.text(self, words[0]) if words else ""
         if operator == "+=":
             value = self.world.process.variables.get(name, "") + value

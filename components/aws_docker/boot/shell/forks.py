@@ -51,7 +51,7 @@ class Forks:
         self.fork: _Fork | None = None
         self.asked: str | Sequence[Word] = ""
         """The command that runs now, as it is written."""
-        self.relevant: relevance.Relevant | None = None
+        self.relevant = relevance.Relevant("")
 
     @property
     def place(self) -> str:
@@ -152,7 +152,7 @@ class Forks:
 
     def fewer(self, worlds: list[World]) -> list[World]:
         """No more worlds than can be followed: those that matter for Docker, in every value that something has."""
-        if len(worlds) <= _MANY or self.relevant is None:
+        if len(worlds) <= _MANY:
             return worlds
         differs = differing(worlds)
         matter = [name for name, texts in differs.items() if self.relevant.matters(name, texts)]

@@ -39,6 +39,7 @@ class Shell(Commands):
 
     def follow_command(self, world: World, argv: Sequence[str], process: Process) -> list[World]:
         """What becomes of a world where this program runs."""
+        self.relevant = relevance.Relevant(" ".join(argv))
         world.start(process)
         return self.explore(world, lambda: self.command(argv))
 
@@ -50,8 +51,7 @@ class Shell(Commands):
                 world.out += UNKNOWN
             return worlds
         self.machine.step(1 + len(text) // 20)
-        if self.relevant is not None:
-            self.relevant.add(text)
+        self.relevant.add(text)
         parsed = parse(text)
         if parsed.too_deep:
             self.note("nested too deeply to read")

@@ -45,6 +45,8 @@ class Simple:
     assignments: list[tuple[str, str, list[Word]]] = field(default_factory=list[tuple[str, str, list[Word]]])
     """Name, operator ("=", "+=", or "=(" and "+=(" for arrays) and words."""
     redirects: list[Redirect] = field(default_factory=list[Redirect])
+    plain: bool | None = None
+    """Whether nothing runs inside its words: remembered by who asks."""
 
 
 @dataclass(slots=True)

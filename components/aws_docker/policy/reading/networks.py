@@ -3,12 +3,12 @@
 The spellings do not clash, so one reader takes them all: a rule is read by what it says, not by who says it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ...core.addresses import EVERYWHERE, AddressSet, union
 from ...core.networks import SELF, AclEntry, Rule, tcp_ports
 from .facts import AclItem, Facts, Ingress
-from .values import About, Doubt, Malformed, Value
+from .values import About, Doubt, Malformed, Value, pick
 
 _PROTOCOL = ("protocol", "ipProtocol")
 _CIDRS = frozenset({"cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6", "cidrIp", "cidrs", "ipv6Cidrs"})
@@ -74,7 +74,7 @@ def malformed(item: Value, error: ValueError) -> Doubt:
 
 def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
     """One rule. Raises ValueError where its protocol or ports are none."""
-    protocol = _first(rule, _PROTOCOL).on(About.PROTOCOL)
+    protocol = pick(rule, *_PROTOCOL).on(About.PROTOCOL)
     first, last = rule["fromPort"], rule["toPort"]
     about = [each.doubt for each in (protocol, first, last) if each.doubt]
     if also is not None and also.doubt:
@@ -87,15 +87,19 @@ def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
     address_doubts: list[Doubt] = []
     group_doubts: list[Doubt] = []
     perhaps: list[Doubt] = []
-    for item in _sources(rule, _CIDRS, address_doubts, perhaps):
+    given = rule.names()
+    for item in _sources(rule, _CIDRS.intersection(given), address_doubts, perhaps):
         try:
             addresses.append(AddressSet.of([str(item.text)]))
         except Malformed as error:
             address_doubts.append(malformed(item, error))
         except ValueError:
             address_doubts.append(Doubt(item.where, "is not a network", final=True))
-    groups = [str(item.text) for item in _sources(rule, _GROUPS, group_doubts, perhaps, About.GROUP)]
-    listed = _sources(rule, _PREFIX_LISTS, address_doubts, perhaps, About.PREFIX_LIST)
+    groups = [
+        str(item.text)
+        for item in _sources(rule, _GROUPS.intersection(given), group_doubts, perhaps, About.GROUP)
+    ]
+    listed = _sources(rule, _PREFIX_LISTS.intersection(given), address_doubts, perhaps, About.PREFIX_LIST)
     prefix_lists = [str(item.text) for item in listed]
     own = rule["self"].on(About.GROUP)
     if own.doubt:
@@ -113,21 +117,14 @@ def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
     )
 
 
-def _first(value: Value, names: tuple[str, ...]) -> Value:
-    found = (value[name] for name in names)
-    return next((each for each in found if not each.absent), value[names[0]])
-
-
 def _sources(
     rule: Value,
-    names: frozenset[str],
+    names: Iterable[str],
     certain: list[Doubt],
     perhaps: list[Doubt],
     about: About | None = None,
 ) -> Iterator[Value]:
-    for name in rule.names():
-        if name not in names:
-            continue
+    for name in sorted(names):
         value = rule[name].on(about)
         if value.doubt:
             # A list may turn out empty; a single value that is given is a source.
@@ -193,11 +190,11 @@ def _add_entry(item: Value, facts: Facts) -> None:
 
 
 def _entry(item: Value) -> AclItem:
-    protocol, action = item["protocol"], _first(item, ("action", "ruleAction"))
+    protocol, action = item["protocol"], pick(item, "action", "ruleAction")
     first = _either(item["fromPort"], item["portRange"]["from"])
     last = _either(item["toPort"], item["portRange"]["to"])
-    number = _first(item, ("ruleNo", "ruleNumber"))
-    cidr = _first(item, ("cidrBlock", "ipv6CidrBlock"))
+    number = pick(item, "ruleNo", "ruleNumber")
+    cidr = pick(item, "cidrBlock", "ipv6CidrBlock")
     values = (protocol, action, first, last, number, cidr, item["egress"])
     doubts = tuple(each.doubt for each in values if each.doubt)
     ports, _, all_traffic = _ports(protocol, first, last, undecided=False)

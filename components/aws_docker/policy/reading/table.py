@@ -287,6 +287,9 @@ def kinds(role: Role) -> frozenset[str]:
     return frozenset(short for short, kind in KINDS.items() if role in kind.roles)
 
 
+_READ_KINDS: Final = frozenset(short for short, kind in KINDS.items() if kind.roles & READ)
+
+
 @lru_cache(maxsize=4096)
 def roles(token: str) -> Role:
     """The roles of a type token; none for a kind that is not in the table."""
@@ -313,7 +316,7 @@ def read(token: str, properties: Any) -> Facts | None:
     """What a resource says; None for a kind that is not read. Never raises: what cannot be read is in the facts."""
     short = short_form(token)
     kind = KINDS.get(short)
-    if kind is None or not kind.roles & READ:
+    if kind is None or short not in _READ_KINDS:
         return None
     facts, resource = Facts(), Value(properties)
     if kind.reader is None:

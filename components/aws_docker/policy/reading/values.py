@@ -73,7 +73,8 @@ class Value:
 
     def on(self, about: About | None) -> "Value":
         """The same value, with what it is about: its doubts, and those of its items, then say so."""
-        return Value(self.raw, self.where, about)
+        self.about = about
+        return self
 
     def __getitem__(self, name: str) -> "Value":
         """A property of a map; a Value of None where there is none. Of something unknown, all is unknown."""
@@ -169,8 +170,11 @@ def _got(container: Any, key: Any) -> Any:
 
 def pick(value: Value, *names: str) -> Value:
     """The first of these properties that is given."""
-    found = [value[name] for name in names]
-    return next((each for each in found if not each.absent), found[0])
+    for name in names:
+        found = value[name]
+        if found.raw is not None:
+            return found
+    return value[names[0]]
 
 
 def lines(value: Value, unknown: Callable[[Doubt], None] | None = None) -> Iterator[str]:

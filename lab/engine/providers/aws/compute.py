@@ -79,12 +79,14 @@ class Instance(AwsKind):
 
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
         failures: list[tuple[str, str]] = []
-        for name in ("userData", "userDataBase64"):
-            text = inputs.get(name, "")
-            if isinstance(text, str) and len(text.encode()) > _USER_DATA_LIMIT:
-                failures.append(
-                    (name, f"expected length of {name} to be in the range (0 - {_USER_DATA_LIMIT})")
-                )
+        text, encoded = inputs.get("userData", ""), inputs.get("userDataBase64", "")
+        if isinstance(text, str) and len(text.encode()) > _USER_DATA_LIMIT:
+            failures.append(
+                ("userData", f"expected length of userData to be in the range (0 - {_USER_DATA_LIMIT})")
+            )
+        # The provider does not measure these; EC2 does, before base64.
+        if isinstance(encoded, str) and len(base64.b64decode(encoded)) > _USER_DATA_LIMIT:
+            failures.append(("userDataBase64", f"User data is limited to {_USER_DATA_LIMIT} bytes"))
         if inputs.get("primaryNetworkInterface"):
             # The interface has the address and the groups already.
             for name in ("subnetId", "vpcSecurityGroupIds", "associatePublicIpAddress", "privateIp"):
