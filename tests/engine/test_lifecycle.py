@@ -106,6 +106,18 @@ def test_a_refresh_finds_nothing_changed(stack: Stack) -> None:
     assert stack.refresh().check().changes == {}
 
 
+def test_what_the_host_writes_of_itself_is_no_change(stack: Stack, cloud: Cloud, ids: dict[str, str]) -> None:
+    ssm = cloud.client("ssm")
+    name = ids["docker-status"]
+    assert json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])["state"] == "pending"
+    said = '{"version":1,"state":"ready"}'
+    ssm.put_parameter(Name=name, Value=said, Type="String", Overwrite=True)
+    assert stack.up().check().changes == {}
+    stack.refresh().check()
+    assert stack.up().check().changes == {}
+    assert ssm.get_parameter(Name=name)["Parameter"]["Value"] == said
+
+
 def test_no_key_stands_anywhere_in_plain_text(stack: Stack, cloud: Cloud) -> None:
     assert "PRIVATE KEY" in json.dumps(stack.outputs()), "else this test would find nothing anywhere"
     assert "PRIVATE KEY" in document(cloud, stack)["server_key"]
