@@ -9,6 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from lab import cgroups
+
 _PREFIX = "dockerhost-"
 
 
@@ -31,6 +33,7 @@ def clean() -> list[str]:
             time.sleep(0.05)
         for place in _mounted(folder):
             subprocess.run(["umount", place], check=False)
+        cgroups.remove(folder.name)
         shutil.rmtree(folder, ignore_errors=True)
         removed.append(str(folder))
     return removed

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab import folders
+from lab import cgroups, folders
 from lab.hosts import image, network
 from lab.hosts.metadata import Surroundings
 from lab.processes import die_with_lab
@@ -158,6 +158,13 @@ class Machine:
             ),
         ]
         console = (self._directory / "console").open("ab")
+        group = cgroups.make(self._directory.name)
+
+        def apart() -> None:
+            die_with_lab()
+            if group is not None:
+                cgroups.enter(group)
+
         self._nspawn = subprocess.Popen(
             command,
             env={**os.environ, **_ENVIRONMENT},
@@ -165,7 +172,7 @@ class Machine:
             stdout=console,
             stderr=console,
             start_new_session=True,
-            preexec_fn=die_with_lab,
+            preexec_fn=apart,
         )
         console.close()
         self.wait(lambda: self._leader() is not None, "systemd to start", 30)
@@ -210,6 +217,7 @@ class Machine:
         ):
             time.sleep(0.1)
         self.network.remove(self.namespace)
+        cgroups.remove(self._directory.name)
 
     def _leader(self) -> int | None:
         """The machine's first process, as this system numbers it."""

@@ -165,3 +165,13 @@ def test_a_host_without_a_role_writes_nothing(fresh: Callable[..., Host]) -> Non
     host.machine.wait_ready()
     time.sleep(3)
     assert host.deployment.status() == {"version": 1, "state": "pending", "version of the parameter": 1}
+
+
+def test_a_host_whose_docker_somebody_has_stopped_is_not_called_ready(host: Host) -> None:
+    host.machine.run(["systemctl", "stop", "docker.service", "docker.socket"])
+    try:
+        host.sync()
+        status = heard(host, state="closed")
+        assert status["reason"] == "docker.service is inactive: somebody has stopped it"
+    finally:
+        host.recover()

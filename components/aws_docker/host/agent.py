@@ -669,7 +669,10 @@ def sync(document: str) -> None:
 def ready() -> None:
     settings = settings_of(CURRENT)
     way = obstruction(settings)
-    if way:
+    state = show("docker.service", "ActiveState")
+    if state != "active":
+        report("closed", "docker.service is %s: somebody has stopped it" % state)
+    elif way:
         report("obstructed", way)
     else:
         report("ready", "dockerd listens on %s" % (", ".join(settings["listen"]) or "its local socket only"))
