@@ -12,22 +12,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, cast
 
-from .dockerd_options import FILE_OPTIONS, FLAG_OPTIONS, ONLY_REPORT, OTHER_OPTIONS, PROGRAMS, SHORT_FLAGS
+from .dockerd_flags import UNKNOWN, VARIABLE, Flags, read_flags
+from .dockerd_options import FILE_OPTIONS, FLAG_OPTIONS, OTHER_OPTIONS
+
+__all__ = [
+    "UNKNOWN",
+    "Access",
+    "Binding",
+    "DaemonExposure",
+    "Listener",
+    "TcpAddress",
+    "config_file",
+    "exposure",
+]
 
 DEFAULT_CONFIG_FILE: Final = "/etc/docker/daemon.json"
 DEFAULT_SOCKET: Final = "/var/run/docker.sock"
 
 # dockerd flattens every other map in the file, so what stands inside counts as if it stood outside.
 _KEPT_MAPS: Final = frozenset(name for name, kind in FILE_OPTIONS.items() if kind == "a map") - {"proxies"}
-
-UNKNOWN: Final = "\ue000"
-"""Stands in a word for what only the machine knows. A private-use character: no configuration holds one."""
-
-_VARIABLE: Final = re.compile(rf"[$`{UNKNOWN}]")  # what a shell, systemd or the machine puts in
-
-# strconv.ParseBool
-_TRUE: Final = frozenset({"1", "t", "T", "TRUE", "true", "True"})
-_FALSE: Final = frozenset({"0", "f", "F", "FALSE", "false", "False"})
 
 
 class Access(StrEnum):
@@ -133,7 +136,7 @@ def exposure(
     dockerd's environment is left out: DOCKER_TLS_VERIFY there turns nothing on (tried), and nothing there opens a
     listener.
     """
-    flags = _read_flags(argv)
+    flags = read_flags(argv)
     refusals = list(flags.refusals)
     unread = list(flags.unread)
     file = _flat(daemon_json or {})
@@ -162,110 +165,7 @@ def exposure(
 
 def config_file(argv: Sequence[str]) -> str:
     """The path of the configuration file that dockerd reads when started with these arguments."""
-    return _read_flags(argv).last("config-file") or DEFAULT_CONFIG_FILE
-
-
-class _Flags(NamedTuple):
-    values: Mapping[str, list[str]]
-    refusals: list[str]
-    unread: list[str]
-    reports: list[str]
-    """The flags that make dockerd print something and exit."""
-
-    @property
-    def only_reports(self) -> bool:
-        return bool(self.reports)
-
-    def last(self, name: str) -> str | None:
-        return self.values[name][-1] if self.values.get(name) else None
-
-    def truth(self, name: str) -> bool | None:
-        """A switch: true or false as dockerd reads it, None where it is not given or cannot be read."""
-        value = self.last(name)
-        return None if value is None else value in _TRUE
-
-    def option(self, name: str) -> str | None:
-        """The flag's value, where it is given and not empty."""
-        return self.last(name) or None
-
-
-def _flag_kind(name: str) -> str | None:
-    return OTHER_OPTIONS.get(name) or FILE_OPTIONS.get(FLAG_OPTIONS.get(name, name))
-
-
-def _read_flags(argv: Sequence[str]) -> _Flags:
-    # As github.com/spf13/pflag does: "--name value", "--name=value", "-n value", "-n=value", "-nvalue", "-Dn value".
-    words = [_unquoted(word) for word in argv]
-    if words and not words[0].startswith("-"):
-        # A program stands first: dockerd, or what starts it (sudo, env, exec). A later "dockerd" is some flag's value.
-        named = (at for at, word in enumerate(words) if word.rsplit("/", 1)[-1] in PROGRAMS)
-        words = words[next(named, -1) + 1 :]
-    flags = _Flags({}, [], [], [])
-    values = cast(dict[str, list[str]], flags.values)
-    rest = list(reversed(words))
-
-    def take(name: str, given: str | None) -> None:
-        kind = _flag_kind(name)
-        if name in ONLY_REPORT:
-            flags.reports.append(name)
-            flags.refusals.append(f"--{name} only prints and exits")
-            return
-        if kind is None:
-            flags.refusals.append(f"dockerd knows no flag --{name}")
-            if given is None and rest and not rest[-1].startswith("-"):
-                rest.pop()
-            return
-        if kind == "true or false":
-            value = "true" if given is None else given
-            if _VARIABLE.search(value):
-                flags.unread.append(f"--{name}={value} cannot be read here, and is taken as false")
-            elif value not in _TRUE | _FALSE:
-                flags.refusals.append(f"--{name}={value} is neither true nor false")
-        elif given is not None:
-            value = given
-        elif rest:
-            value = rest.pop()
-        else:
-            flags.refusals.append(f"--{name} needs a value")
-            return
-        values.setdefault(name, []).append(_unquoted(value))
-
-    while rest:
-        word = rest.pop()
-        if word == "--":
-            flags.refusals.extend(f"dockerd takes no argument such as {each}" for each in reversed(rest))
-            break
-        if word.startswith("--"):
-            name, separator, given = word[2:].partition("=")
-            take(name, given if separator else None)
-        elif word.startswith("-") and len(word) > 1:
-            cluster = word[1:]
-            while cluster:
-                name, cluster = SHORT_FLAGS.get(cluster[0]), cluster[1:]
-                if name is None:
-                    flags.refusals.append(f"dockerd knows no flag in {word}")
-                    break
-                if cluster.startswith("="):
-                    take(name, cluster[1:])
-                    break
-                if name in ONLY_REPORT or _flag_kind(name) == "true or false":
-                    take(name, None)
-                else:
-                    take(name, cluster or None)
-                    break
-        elif _VARIABLE.search(word):
-            flags.unread.append(f"{word} may hold more flags")
-        elif word:
-            flags.refusals.append(f"dockerd takes no argument such as {word}")
-    return flags
-
-
-def _unquoted(word: str) -> str:
-    word = word.strip()
-    name, separator, value = word.partition("=") if word.startswith("-") else ("", "", word)
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-        value = value[1:-1]
-    return name + separator + value
+    return read_flags(argv).last("config-file") or DEFAULT_CONFIG_FILE
 
 
 def _flat(daemon_json: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,7 +184,7 @@ def _hosts(value: Any) -> list[str]:
     return [host for host in given if isinstance(host, str)]
 
 
-def _file_refusals(file: Mapping[str, Any], flags: _Flags) -> list[str]:
+def _file_refusals(file: Mapping[str, Any], flags: Flags) -> list[str]:
     refusals: list[str] = []
     for key, value in file.items():
         kind = FILE_OPTIONS.get(key) or ("a string" if key in OTHER_OPTIONS or key in FLAG_OPTIONS else None)
@@ -309,7 +209,7 @@ class _Tls(NamedTuple):
     refusal: str | None = None
 
 
-def _tls(flags: _Flags, file: Mapping[str, Any]) -> _Tls:
+def _tls(flags: Flags, file: Mapping[str, Any]) -> _Tls:
     # moby setDefaultOptions, loadDaemonCliConfig and newAPIServerTLSConfig, in their order.
     flag_tls, flag_verify = flags.truth("tls"), flags.truth("tlsverify")
     if flag_verify is not None:
@@ -364,7 +264,7 @@ def _first(*values: Any) -> Any:
 def _listen(spec: str, tls: _Tls, socket_streams: Sequence[str]) -> tuple[list[Listener], str | None]:
     # moby opts.ParseDaemonHost and listeners.Init
     kind, separator, rest = spec.partition("://")
-    if _VARIABLE.search(kind) and (separator or _VARIABLE.match(kind)):
+    if VARIABLE.search(kind) and (separator or VARIABLE.match(kind)):
         reason = f"{spec} cannot be read here: it may be a TCP listener, where {tls.reason}"
         access = tls.access if tls.access is Access.MUTUAL_TLS else Access.UNREADABLE
         return [Listener("unknown", spec, None, access, Binding.UNKNOWN, reason)], None
@@ -432,7 +332,7 @@ class TcpAddress(NamedTuple):
         number: int | None = 2375
         if port:
             number = int(port) if re.fullmatch(r"\d{1,5}", port, re.A) else None
-            if not _VARIABLE.search(port) and (number is None or number > 65_535):
+            if not VARIABLE.search(port) and (number is None or number > 65_535):
                 problem = f"{port} is not a port"
         host = host or "localhost"
         return cls(host, number, _binding(host), problem)
@@ -464,7 +364,7 @@ def _binding(host: str) -> Binding:
     return Binding.LOOPBACK if address.is_loopback else Binding.ADDRESS
 
 
-def _notes(flags: _Flags, file: Mapping[str, Any]) -> list[str]:
+def _notes(flags: Flags, file: Mapping[str, Any]) -> list[str]:
     notes: list[str] = []
 
     def given(name: str) -> Any:
