@@ -343,8 +343,9 @@ def stage(document: str) -> Path:
     if "bip" in daemon and not any(name.startswith("host-gateway-ip") for name in daemon):
         # Else containers that run while dockerd starts leave it without one (moby/moby#42753, #53089).
         daemon["host-gateway-ip"] = daemon["bip"].split("/")[0]
-    # One of two, by turns: what is said of it stays the same while a document stays refused.
-    generation = GENERATIONS / ("b" if CURRENT.resolve().name == "a" else "a")
+    # One of three names, two of which are kept: what is said of it stays the same while a document stays refused.
+    others = [GENERATIONS / name for name in "abc" if GENERATIONS / name != CURRENT.resolve()]
+    generation = next((other for other in others if not other.exists()), others[0])
     shutil.rmtree(generation, ignore_errors=True)
     generation.mkdir(mode=0o700)
     mount = "RequiresMountsFor=%s\n" % DOCKER_DATA if "volume" in configuration() else ""
