@@ -41,6 +41,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"kms_key_id": "alias/build"},
         {"key_algorithm": "rsa-2048"},
         {"ca_validity_days": 0},
+        {"ca_generations": [2, 1]},
         {"certificate_validity_days": 4000},
         {"certificate_generation": 0},
         {"key_delivery": "mail"},

@@ -81,6 +81,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "data_volume_size": str(common.data_volume_size).lower(),
         "key_algorithm": {KeyAlgorithm.ECDSA_P256: "ECDSA P-256"}[certificates.algorithm],
         "ca_validity_days": str(certificates.ca_validity_days),
+        "ca_generations": str(list(certificates.ca_generations)),
         "certificate_validity_days": str(certificates.validity_days),
         "certificate_generation": str(certificates.generation),
         "renew_before_days": str(certificates.renew_before_days),

@@ -64,6 +64,10 @@ class _CommonArgs(TypedDict):
     ca_validity_days: NotRequired[int]
     """Days that the certificate authorities are valid. Default: 3650."""
 
+    ca_generations: NotRequired[Sequence[int]]
+    """The generations of the certificate authorities that are trusted, at most two. To renew them: `[1, 2]`, which
+    trusts the old ones and gives clients new certificates, and, once all have those, `[2]`. Default: `[1]`."""
+
     certificate_validity_days: NotRequired[int]
     """Days that server and client certificates are valid. Default: 365."""
 

@@ -92,7 +92,7 @@ def machine(
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
-        client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
+        client_authorities=around.identity.client_authorities if around.identity else [],
     )
     instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
@@ -133,7 +133,7 @@ def _server(
         private=interface.private_dns_name,
         public=public.public_dns if public else None,
     )
-    return certificates.server(children, common.certificates, identity.servers, addresses, names)
+    return certificates.server(children, common.certificates, identity, addresses, names)
 
 
 def _instance(

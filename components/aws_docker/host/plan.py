@@ -55,6 +55,8 @@ class Certificates:
     """Names of a server, besides those that follow from its addresses."""
     algorithm: KeyAlgorithm
     ca_validity_days: int
+    ca_generations: tuple[int, ...]
+    """Those of every CA that are trusted: the first signs servers', the last clients' certificates."""
     validity_days: int
     generation: int
     """Its change renews every leaf, keys included."""
@@ -241,7 +243,9 @@ def check_room(common: Common) -> None:
         trusted=trusted,
         server_key="k" * key,
         server_certificate="c" * certificate,
-        client_authorities=["a" * authority] * len(common.certificates.clients),
+        client_authorities=["a" * authority]
+        * len(common.certificates.clients)
+        * len(common.certificates.ca_generations),
     )
     if common.in_user_data:
         userdata.user_data(common.system.os, document=document)
@@ -280,10 +284,19 @@ def _certificates(given: reading.Arguments) -> Certificates:
         hostnames=given.strings("additional_hostnames", reading.HOSTNAME),
         algorithm=given.choice("key_algorithm", KeyAlgorithm.ECDSA_P256),
         ca_validity_days=ca_days,
+        ca_generations=_ca_generations(given),
         validity_days=days,
         generation=given.whole_number("certificate_generation", 1, 1, 1_000_000),
         renew_before_days=_renewal(given, days),
     )
+
+
+def _ca_generations(given: reading.Arguments) -> tuple[int, ...]:
+    generations = given.whole_numbers("ca_generations", (1,), 1, 1_000_000)
+    hint = "name one generation, or the old one and a new one, such as [1, 2]"
+    if not 1 <= len(generations) <= 2 or list(generations) != sorted(set(generations)):
+        raise InvalidInput("ca_generations", list(generations), hint)
+    return generations
 
 
 def _renewal(given: reading.Arguments, validity_days: int) -> int:
