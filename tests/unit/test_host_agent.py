@@ -43,15 +43,17 @@ def document(**changes: Any) -> str:
     )
 
 
-def test_the_compressed_agent_is_the_agent() -> None:
+@pytest.mark.parametrize(("name", "packed"), [("agent", userdata.head), ("upkeep", userdata.upkeep)])
+def test_the_compressed_programs_are_the_programs(name: str, packed: Callable[[str], str]) -> None:
     package = files("aws_docker.host")
-    compressed = base64.b64decode(package.joinpath("agent.yaml.gz.b64").read_text())
-    program = package.joinpath("agent.py").read_text()
-    assert gzip.decompress(compressed).decode() == userdata.head(program), "run `make agent`"
+    compressed = base64.b64decode(package.joinpath(f"{name}.yaml.gz.b64").read_text())
+    program = package.joinpath(f"{name}.py").read_text()
+    assert gzip.decompress(compressed).decode() == packed(program), "run `make agent`"
 
 
-def test_nothing_but_comments_stays_behind() -> None:
-    program = files("aws_docker.host").joinpath("agent.py").read_text()
+@pytest.mark.parametrize("name", ["agent", "upkeep"])
+def test_nothing_but_comments_stays_behind(name: str) -> None:
+    program = files("aws_docker.host").joinpath(f"{name}.py").read_text()
     there = userdata.installed(program)
     assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program))
     assert there.startswith("#!/usr/bin/python3 -I\n")
@@ -70,6 +72,9 @@ def test_hosts_of_every_release_are_known() -> None:
     assert len(releases) == len(set(releases)), "one line a release: earlier ones stay"
     assert own.is_agent(program)
     assert not own.is_agent(program + "\n")
+    other = userdata.installed(files("aws_docker.host").joinpath("upkeep.py").read_text())
+    assert own.opens_nothing(other), "run `make agent`"
+    assert not own.opens_nothing(other + "\n")
 
 
 def test_a_document_is_read() -> None:

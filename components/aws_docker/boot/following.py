@@ -192,6 +192,8 @@ class Following:
         """Looks at a file that stands on the machine in the end."""
         text, where = content
         name = base(path)
+        if own.opens_nothing(text):
+            return [world]
         if own.is_agent(text):
             self.own_host(world)
             return [world]

@@ -85,6 +85,14 @@ class _CommonArgs(TypedDict):
     daemon_options: NotRequired[Mapping[str, Any]]
     """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
 
+    prune_images_after_days: NotRequired[int]
+    """Days after which an image that no container has goes; after an hour already where the disk is 85 % full.
+    Default: none."""
+
+    security_updates: NotRequired[str]
+    """When the system installs its own security updates, Docker's included: a window in UTC in which they begin, of
+    every day or of some (`Sat,Sun 22:00-02:00`), or `off`. Default: `03:00-05:00`."""
+
     allow_all_egress: NotRequired[bool]
     """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""
 

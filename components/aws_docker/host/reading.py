@@ -117,6 +117,12 @@ class Arguments:
             _check_form(argument, value, form)
         return value
 
+    def plain_text(self, argument: str, default: str, form: Form) -> str:
+        """A text that must be known now."""
+        value = self._now(argument, default)
+        _check_form(argument, value, form)
+        return value
+
     def names(self, argument: str, default: Sequence[str], form: Form) -> tuple[str, ...]:
         """Strings that must be known now."""
         return tuple(self._strings(argument, self._now(argument, default), form, lambda _: False))
@@ -164,6 +170,10 @@ class Arguments:
     def options(self, argument: str) -> Any:
         """What another judges: anything that is known now, late values inside it apart."""
         return self._now(argument, None)
+
+    def says(self, argument: str) -> bool:
+        """Whether the caller says anything of it."""
+        return self._value(argument) is not None
 
     def refuse_others(self) -> None:
         """Raises InvalidInput for an argument that nobody has read: there is none of that name."""

@@ -51,6 +51,26 @@ ExecStart=/usr/local/sbin/dockerhost bootstrap
 WantedBy=multi-user.target
 """
 
+UPKEEP_PATH = "/usr/local/sbin/dockerhost-upkeep"
+"""Where upkeep.py is installed, on hosts whose document comes from Parameter Store."""
+
+_UPKEEP_UNITS = {
+    "service": f"""\
+[Unit]
+Description=Removes unused images, schedules security updates, looks at the disk
+[Service]
+Type=oneshot
+ExecStart={UPKEEP_PATH}
+""",
+    "timer": """\
+[Timer]
+OnActiveSec=0
+OnUnitInactiveSec=2min
+[Install]
+WantedBy=timers.target
+""",
+}
+
 
 def configuration_document(
     *,
@@ -61,12 +81,13 @@ def configuration_document(
     server_certificate: str = "",
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
+    upkeep: Mapping[str, Any] | None = None,
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
     and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another.
+    unless a trusted source needs another. `upkeep` is what upkeep.py shall do.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -78,6 +99,8 @@ def configuration_document(
     }
     if chosen:
         document["chosen"] = list(chosen)
+    if upkeep is not None:
+        document["upkeep"] = dict(upkeep)
     if listen:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
@@ -100,30 +123,48 @@ def installed(program: str) -> str:
 
 def head(program: str) -> str:
     """How every user-data begins: with the host's program. `make agent` compresses it."""
-    return (
-        '#cloud-config\nwrite_files:\n- path: "/usr/local/sbin/dockerhost"\n  permissions: "0755"\n  content: |\n'
-        + textwrap.indent(installed(program), "   ")
+    return "#cloud-config\nwrite_files:\n" + entry("/usr/local/sbin/dockerhost", program)
+
+
+def entry(path: str, program: str) -> str:
+    """What has cloud-init install a program of ours. `make agent` compresses those that only some hosts need."""
+    return f'- path: "{path}"\n  permissions: "0755"\n  content: |\n' + textwrap.indent(
+        installed(program), "   "
+    )
+
+
+def upkeep(program: str) -> str:
+    """The same for upkeep.py, with the units that run it."""
+    return entry(UPKEEP_PATH, program) + "".join(
+        f'- path: "/etc/systemd/system/dockerhost-upkeep.{kind}"\n  permissions: "0644"\n  content: |\n'
+        + textwrap.indent(text, "   ")
+        for kind, text in _UPKEEP_UNITS.items()
     )
 
 
 @cache
-def _compressed_head() -> bytes:
+def _packed(name: str) -> bytes:
     # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
-    return base64.b64decode(files("aws_docker.host").joinpath("agent.yaml.gz.b64").read_text())
+    return base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
 
 
 @cache
-def _head() -> str:
-    return gzip.decompress(_compressed_head()).decode()
+def _text(name: str) -> str:
+    return gzip.decompress(_packed(name)).decode()
 
 
 def compressed(text: str) -> bytes:
-    """User-data as EC2 gets it: two members of one gzip file (RFC 1952), the compressed head and the rest as it is."""
-    rest = text.removeprefix(_head()).encode()
+    """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
+    programs = b""
+    for name in ("agent", "upkeep"):
+        if text.startswith(_text(name)):
+            programs += _packed(name)
+            text = text.removeprefix(_text(name))
+    rest = text.encode()
     # A stored block (RFC 1951, 3.2.4) of at most 65,535 bytes: the same bytes on every machine.
     block = b"\1" + struct.pack("<HH", len(rest), len(rest) ^ 0xFFFF) + rest
     member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block + struct.pack("<II", zlib.crc32(rest), len(rest))
-    return _compressed_head() + member
+    return programs + member
 
 
 def user_data(
@@ -148,8 +189,11 @@ def user_data(
     if status is not None:
         host["status"] = status
     entries: list[dict[str, str]] = []
+    programs = _text("agent")
     if document is None:
         host["parameter"] = parameter
+        # In user-data beside the document there is no room for it.
+        programs += _text("upkeep")
     else:
         host["document"] = DOCUMENT_PATH
         entries.append({"path": DOCUMENT_PATH, "permissions": "0400", "content": document})
@@ -171,9 +215,11 @@ def user_data(
         "runcmd:",
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
+    if document is None:
+        lines.append("- [systemctl, enable, --now, dockerhost-upkeep.timer]")
     rest = "\n".join(lines) + "\n"
     size = len(rest.encode())
-    size = len(compressed(rest)) if size < USER_DATA_LIMIT else size
+    size = len(compressed(programs + rest)) if size < USER_DATA_LIMIT else size
     if size > USER_DATA_LIMIT:
         raise InvalidInput(
             "key_delivery",
@@ -181,7 +227,7 @@ def user_data(
             f"the user-data would take {size} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
-    return _head() + rest
+    return programs + rest
 
 
 def user_data_base64(
