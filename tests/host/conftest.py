@@ -59,6 +59,7 @@ class Deployment:
     """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    upkeep: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         self.system = self.system or self.base.system
@@ -90,6 +91,7 @@ class Deployment:
             "server_certificate": self.server.pem,
             "client_authorities": [ca.pem for ca in self.client_cas.values()],
             "chosen": [n for n in ("bip", "default-address-pools") if n not in self.daemon_options],
+            "upkeep": self.upkeep,
             **changes,
         }
         return userdata.configuration_document(**arguments)
