@@ -201,6 +201,15 @@ class Machine:
             self._off()
         self.boot()
 
+    def has_powered_off(self) -> bool:
+        """Whether the machine has shut itself down; it can then be booted again, as EC2 starts a stopped instance."""
+        if self._nspawn is None:
+            return True
+        if self._nspawn.poll() is None:
+            return False
+        self._off()
+        return True
+
     def stop(self) -> None:
         self.power_cut()
         self.around.close()
