@@ -275,7 +275,7 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
-    found = {"listen": listen, "trusted": trusted, "daemon": daemon}
+    found: dict[str, Any] = {"listen": listen, "trusted": trusted, "daemon": daemon}
     if "chosen" in settings:
         found["chosen"] = settings["chosen"]
     if idle:
@@ -895,7 +895,8 @@ def use(state: str, since: float) -> str:
 class Idle:
     def __init__(self) -> None:
         self.used, self.looked = time.monotonic(), time.time()
-        self.seen = self.why = ""
+        self.seen: str = ""
+        self.why: str = ""
 
     def look(self, state: str) -> float:
         """Powers the host off when its time has come; gives the seconds until it is to look again."""
