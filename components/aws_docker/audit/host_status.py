@@ -178,7 +178,7 @@ def beside(status: HostStatus, power: Power | None) -> HostStatus:
         why = "EC2 has stopped it" if power.state == "stopped" else "EC2 stops it"
         if power.reason == INTERRUPTED:
             why = "EC2 has taken the spot instance, and starts it again when it has room"
-        elif word is not None and ours and word["state"] == "asleep":
+        elif word is not None and ours and word["state"] == "asleep" and word["reason"]:
             why = word["reason"]
         evidence = f"asleep: {why}" + ("; what has changed is in force when it wakes" if waits else "")
         hint = "" if power.reason == INTERRUPTED else "`aws-docker start` wakes it"
