@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
 # What runs on a spot host as /usr/local/sbin/dockerhost-spot: it hears that EC2 is about to take the instance, two
-# minutes ahead, stops the containers as `docker stop` does, and dockerd. The watch says it. What restart policies are to
-# keep running starts again when the instance does: `docker stop` alone would end `unless-stopped` for good. Nothing is
-# powered off here: EC2 starts again what it has stopped itself. Standard library only, Python 3.9; user-data carries
+# minutes ahead, stops the containers as `docker stop` does, and dockerd. The watch says it. What restart policies are
+# to keep running starts again when the instance does: `docker stop` alone would end `unless-stopped` for good. Nothing
+# is powered off here: EC2 starts again what it has stopped itself. Standard library only, Python 3.9; user-data carries
 # it to spot hosts, so keep it small.
 import json
 import subprocess
