@@ -1,8 +1,8 @@
 """How long a host that sleeps takes to serve again: from `aws-docker start` to the first `docker version`.
 
-EC2's own part is not in it, since the lab's machine is on as soon as it is asked for: what is measured is the command, the
-boot, and the guarded start of Docker. Beside it the least that it can be: the same machine's boot, until its Docker's
-socket answers. Needs root, and what boots hosts.
+EC2's own part is not in it, since the lab's machine is on as soon as it is asked for: what is measured is the command,
+the boot, and the guarded start of Docker. Beside it the least that it can be: the same machine's boot, until its
+Docker's socket answers. Needs root, and what boots hosts.
 """
 
 import time
