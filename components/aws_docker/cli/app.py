@@ -15,7 +15,9 @@ from .context import context
 from .doctor import doctor
 from .env import env
 from .probe import probe
+from .start import start
 from .status import status
+from .stop import stop
 from .verify import verify
 from .wait import wait
 
@@ -35,5 +37,5 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, buildx, status, wait, audit, probe, verify, doctor):
+for command in (env, bundle, context, buildx, status, wait, start, stop, audit, probe, verify, doctor):
     app.command()(command)
