@@ -16,6 +16,7 @@ from .doctor import doctor
 from .env import env
 from .probe import probe
 from .status import status
+from .tunnel import tunnel
 from .verify import verify
 from .wait import wait
 
@@ -35,5 +36,7 @@ def version(
         raise typer.Exit
 
 
+# What stands behind the command that runs in it is that one's, options included.
+app.command(context_settings={"allow_interspersed_args": False})(tunnel)
 for command in (env, bundle, context, buildx, status, wait, audit, probe, verify, doctor):
     app.command()(command)
