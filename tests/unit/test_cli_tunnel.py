@@ -120,7 +120,10 @@ def test_a_command_reaches_the_host_as_the_client_and_its_status_is_the_tunnels(
     assert set(api.seen) == {"alice"}
     assert not Path(folder).exists(), "the key is gone with the tunnel"
     (session,) = desk.sessions("History")[-1:]
-    assert (session["DocumentName"], session["Reason"]) == (sessions.DOCUMENT, "aws-docker tunnel")
+    assert (session["DocumentName"], session["Reason"]) == (
+        "AWS-StartPortForwardingSession",
+        "aws-docker tunnel",
+    )
 
 
 def test_options_behind_the_command_are_the_commands(desk: Desk) -> None:

@@ -18,17 +18,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
-
-from aws_docker.core.ports import DOCKER_TLS_PORT
+from typing import TYPE_CHECKING, Any, Final
 
 from .errors import CommandError
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError  # pyright: ignore[reportMissingTypeStubs]
+    from aws_docker.audit import session_manager
 
 PLUGIN: Final = "session-manager-plugin"
-DOCUMENT: Final = "AWS-StartPortForwardingSession"
 LOOPBACK: Final = "127.0.0.1"
 
 _INSTALL: Final = (
@@ -108,32 +105,21 @@ def open_session(
 ) -> Generator[Session]:
     """Bring `port` of this machine's loopback to Docker's on the instance's; ends session and plugin, whatever happens.
 
-    `asking` is a client of SSM's API, `output` a new file for what the plugin says. Raises CommandError where AWS
+    `asking` is session_manager's client, `output` a new file for what the plugin says. Raises CommandError where AWS
     refuses. Signals must not raise meanwhile: a session of which nobody has noted the name would stay open.
     """
-    wanted: dict[str, Any] = {
-        "Target": instance,
-        "DocumentName": DOCUMENT,
-        "Parameters": {"portNumber": [str(DOCKER_TLS_PORT)], "localPortNumber": [str(port)]},
-        "Reason": "aws-docker tunnel",
-    }
-    answer = _started(asking, wanted)
-    name = str(answer["SessionId"])
+    from aws_docker.audit import session_manager
+
+    opened = session_manager.start(asking, instance, port)
+    if isinstance(opened, session_manager.Refusal):
+        raise _refused(opened, instance)
     try:
-        token = {each: answer[each] for each in ("SessionId", "TokenValue", "StreamUrl")}
-        words = [
-            plugin,
-            _VARIABLE,
-            asking.meta.region_name,
-            "StartSession",
-            profile or "",
-            json.dumps(wanted),
-        ]
+        words = [plugin, _VARIABLE, opened.region, "StartSession", profile or "", json.dumps(opened.asked)]
         with output.open("wb") as said:
             carrying = subprocess.Popen(
-                [*words, asking.meta.endpoint_url],
+                [*words, opened.endpoint],
                 # Another address than loopback would open the near end to this machine's network.
-                env={**os.environ, _VARIABLE: json.dumps(token), "SSM_PLUGIN_LOCAL_HOST": LOOPBACK},
+                env={**os.environ, _VARIABLE: json.dumps(opened.token), "SSM_PLUGIN_LOCAL_HOST": LOOPBACK},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,
@@ -141,45 +127,30 @@ def open_session(
                 start_new_session=True,
             )
         try:
-            yield Session(name, port, carrying, output)
+            yield Session(opened.id, port, carrying, output)
         finally:
             _end(carrying)
     finally:
-        _terminate(asking, name)
+        if refusal := session_manager.terminate(asking, opened.id):
+            print(
+                f"aws-docker: the session {opened.id} could not be ended by AWS's API ({refusal.code or 'no answer'}: "
+                f"{refusal.message}); without its plugin it ends after the idle time that Session Manager is set to",
+                file=sys.stderr,
+            )
 
 
-def _started(asking: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    try:
-        return cast(dict[str, Any], asking.start_session(**wanted))
-    except ClientError as error:
-        raise _refusal(error, wanted["Target"]) from None
-    except BotoCoreError as error:
-        raise CommandError(
-            f"AWS cannot be asked for a session: {error}".rstrip("."), "log in (`aws sso login`)"
-        ) from None
-
-
-def _refusal(error: "ClientError", instance: str) -> CommandError:
-    said = cast(dict[str, Any], cast(Any, error).response["Error"])
-    code, message = (
-        str(said.get("Code", "unknown")),
-        " ".join(str(said.get("Message", "")).split()).rstrip("."),
-    )
+def _refused(refusal: "session_manager.Refusal", instance: str) -> CommandError:
+    code, message = refusal.code, refusal.message
+    if not code:
+        return CommandError(f"AWS cannot be asked for a session: {message}", "log in (`aws sso login`)")
     if code == "TargetNotConnected":
         return CommandError(
             f"Session Manager does not reach {instance}: its agent is not connected",
-            "is the instance running (`aws-docker start`), with a way out to TCP 443? A new one takes a minute or two",
+            "is the instance running, with a way out to TCP 443? A new one takes a minute or two",
         )
-    if "AccessDenied" in code or "Unauthorized" in code:
-        return CommandError(
-            f"AWS refuses the session ({code}): {message[:300]}",
-            "docs/tunnel.md has the policy that allows it",
-        )
-    return CommandError(
-        f"AWS refuses the session ({code}): {message[:300]}", "docs/tunnel.md lists what it takes"
-    )
+    denied = "AccessDenied" in code or "Unauthorized" in code
+    hint = "docs/tunnel.md has the policy that allows it" if denied else "docs/tunnel.md lists what it takes"
+    return CommandError(f"AWS refuses the session ({code}): {message}", hint)
 
 
 def _end(plugin: "subprocess.Popen[bytes]") -> None:
@@ -191,16 +162,3 @@ def _end(plugin: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         plugin.kill()
         plugin.wait()
-
-
-def _terminate(asking: Any, name: str) -> None:
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    try:
-        asking.terminate_session(SessionId=name)
-    except (BotoCoreError, ClientError) as error:
-        print(
-            f"aws-docker: the session {name} could not be ended by AWS's API ({error}): without its plugin it ends "
-            "after the idle time that Session Manager is set to",
-            file=sys.stderr,
-        )

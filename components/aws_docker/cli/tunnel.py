@@ -170,21 +170,13 @@ def _in_state(state: Mapping[str, Any], instance: str | None) -> tuple[str, str 
 
 
 def _client(profile: str | None, region: str | None) -> Any:
-    from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
-    from botocore.exceptions import BotoCoreError  # pyright: ignore[reportMissingTypeStubs]
-
-    from aws_docker.audit import aws
+    from aws_docker.audit import session_manager
     from aws_docker.core.errors import InvalidInput
 
-    bounds: Any = Config(
-        connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 3}
-    )
     try:
-        return aws.open_session(profile, region).client("ssm", config=bounds)
+        return session_manager.client(profile, region)
     except InvalidInput as error:
-        raise CommandError(str(error), "or leave --profile out") from None
-    except BotoCoreError as error:
-        raise CommandError(str(error).rstrip("."), "set AWS_REGION, or a region in the profile") from None
+        raise CommandError(str(error).removesuffix(f"; {error.hint}"), error.hint) from None
 
 
 def _context(connection: Any) -> ssl.SSLContext:
