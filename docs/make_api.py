@@ -51,6 +51,8 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"security_updates": "3 to 5"},
         {"security_updates": "03:00-03:05"},
         {"allow_all_egress": 1},
+        {"session_manager_tunnel": True, "key_delivery": "user-data"},
+        {"session_manager_tunnel": True, "os": "debian-13"},
         {"wait_until_ready": True},
         {"tags": {"team": 7}},
         {"renew_before_days": 400},

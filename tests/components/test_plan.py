@@ -89,7 +89,10 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "prune_images_after_days": str(common.prune_images_after_days).lower(),
         "security_updates": {("*-*-* 03:00:00 UTC", 7200): "03:00-05:00"}[common.security_updates or ("", 0)],
         "allow_all_egress": str(common.allow_all_egress),
+        "session_manager_tunnel": str(common.tunnel),
         "wait_until_ready": str(common.wait_until_ready),
+        "stop_when_idle_minutes": str(common.stop_when_idle_minutes).lower(),
+        "spot": str(common.spot),
     }
 
 

@@ -48,7 +48,7 @@ def old(cloud: Cloud, base: image.Image, buildx: str) -> Iterator[Host]:
 
 
 def upkeep(host: Host) -> None:
-    host.machine.run(["systemctl", "start", "dockerhost-upkeep.service"])
+    host.machine.run(["/usr/local/sbin/dockerhost-upkeep"])
 
 
 def run(host: Host, image: str, name: str) -> None:
@@ -106,7 +106,9 @@ def test_weeks_of_builds_do_not_fill_a_small_disk(old: Host) -> None:
 
 
 def test_a_nearly_full_disk_is_said_before_it_is_full_and_unused_images_go(old: Host) -> None:
-    build(old, "unused:1")
+    for each in ("kept:2", "unused:1"):
+        build(old, each)
+    run(old, "kept:2", "neighbour")
     upkeep(old)
     full, left = "/var/lib/docker/full", 30_000_000
     free = int(old.machine.run(["df", "--output=avail", "-B1", "/var/lib/docker"]).stdout.split()[1])
@@ -123,7 +125,7 @@ def test_a_nearly_full_disk_is_said_before_it_is_full_and_unused_images_go(old: 
         old.machine.run(["sh", "-c", "cat /dev/zero >/var/lib/docker/rest || true"])
         upkeep(old)
         assert "unused:1" not in images(old)
-        old.machine.run(["docker", "cp", "another:/big", "/root/big"])
+        old.machine.run(["docker", "cp", "neighbour:/big", "/root/big"])
     finally:
         old.machine.run(["rm", "-f", full, "/var/lib/docker/rest"])
     upkeep(old)

@@ -57,7 +57,12 @@ def show_statuses(statuses: "Sequence[HostStatus]") -> None:
     from aws_docker.audit.notices import notices
     from aws_docker.audit.showing.parts import table
 
-    colours = {Standing.READY: "green", Standing.UNDER_WAY: "yellow", Standing.FAILED: "bold red"}
+    colours = {
+        Standing.READY: "green",
+        Standing.UNDER_WAY: "yellow",
+        Standing.ASLEEP: "blue",
+        Standing.FAILED: "bold red",
+    }
     rows = [
         (
             escape(each.host.name),
@@ -92,6 +97,7 @@ def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
             "notices": [notice.message for notice in notices(each, datetime.now(UTC))],
             "intended": each.host.digest,
             "status": dict(each.word) if each.word else None,
+            "instance_state": each.power or None,
         }
         for each in statuses
     ]

@@ -35,6 +35,9 @@ STATUS_AT_FIRST = json.dumps(
 )
 """What stands in a host's status parameter before the host has written anything."""
 
+SPOT_PATH = "/usr/local/sbin/dockerhost-spot"
+"""Where spot.py is installed, on spot hosts."""
+
 _BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
 [Unit]
@@ -59,7 +62,6 @@ _UPKEEP_UNITS = {
 [Unit]
 Description=Removes unused images, schedules security updates, looks at the disk
 [Service]
-Type=oneshot
 ExecStart={UPKEEP_PATH}
 """,
     "timer": """\
@@ -70,6 +72,17 @@ OnUnitInactiveSec=2min
 WantedBy=timers.target
 """,
 }
+
+_SPOT_UNIT_PATH = "/etc/systemd/system/dockerhost-spot.service"
+_SPOT_UNIT = f"""\
+[Unit]
+Description=Ends the containers when EC2 is about to take the instance
+[Service]
+Restart=always
+ExecStart={SPOT_PATH}
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 def configuration_document(
@@ -82,12 +95,16 @@ def configuration_document(
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
     upkeep: Mapping[str, Any] | None = None,
+    stop_when_idle_minutes: int | None = None,
+    tunnel: bool = False,
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
-    and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
+    and daemon.json. With `tunnel` it serves its own loopback, too. With neither that nor trusted networks the host is
+    local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another. `upkeep` is what upkeep.py shall do.
+    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `stop_when_idle_minutes` has it power
+    itself off when nobody uses it.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -101,7 +118,11 @@ def configuration_document(
         document["chosen"] = list(chosen)
     if upkeep is not None:
         document["upkeep"] = dict(upkeep)
-    if listen:
+    if stop_when_idle_minutes is not None:
+        document["stop_when_idle_minutes"] = stop_when_idle_minutes
+    if tunnel:
+        document["tunnel"] = True
+    if listen or tunnel:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
         document["client_authorities"] = list(client_authorities)
@@ -156,7 +177,7 @@ def _text(name: str) -> str:
 def compressed(text: str) -> bytes:
     """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
     programs = b""
-    for name in ("agent", "upkeep"):
+    for name in ("agent", "upkeep", "spot"):
         if text.startswith(_text(name)):
             programs += _packed(name)
             text = text.removeprefix(_text(name))
@@ -174,12 +195,13 @@ def user_data(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    spot: bool = False,
 ) -> str:
     """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
-    writes its state to, where its role lets it.
+    writes its state to, where its role lets it. A `spot` host hears that EC2 is about to stop it.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
@@ -201,11 +223,14 @@ def user_data(
         {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
         {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
     ]
+    if spot:
+        programs += _text("spot")
+        entries.append({"path": _SPOT_UNIT_PATH, "permissions": "0644", "content": _SPOT_UNIT})
     lines: list[str] = []
-    for entry in entries:
-        content = entry.pop("content").rstrip("\n")
+    for each in entries:
+        content = each.pop("content").rstrip("\n")
         lines += [
-            f"{'  ' if n else '- '}{key}: {json.dumps(value)}" for n, (key, value) in enumerate(entry.items())
+            f"{'  ' if n else '- '}{key}: {json.dumps(value)}" for n, (key, value) in enumerate(each.items())
         ]
         lines += ["  content: |", textwrap.indent(content, "   ")]
     lines += [
@@ -213,6 +238,7 @@ def user_data(
         "bootcmd:",
         "- [cloud-init-per, instance, dockerhost, systemctl, mask, --now, docker.service, docker.socket]",
         "runcmd:",
+        *(["- [systemctl, enable, --now, dockerhost-spot.service]"] if spot else []),
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
     if document is None:
@@ -237,7 +263,10 @@ def user_data_base64(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    spot: bool = False,
 ) -> str:
     """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
-    text = user_data(os, parameter=parameter, document=document, volume_id=volume_id, status=status)
+    text = user_data(
+        os, parameter=parameter, document=document, volume_id=volume_id, status=status, spot=spot
+    )
     return base64.b64encode(compressed(text)).decode()
