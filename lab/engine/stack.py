@@ -153,11 +153,13 @@ class Stack:
 
     def advance(self, days: int) -> None:
         """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime)."""
-        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+        if library is None:
+            raise LookupError("the Debian package faketime is missing")
         self._environment.pop("LAB_WARM", None)  # the forks' parent has a clock already
         self._environment |= {
             "LD_PRELOAD": str(library),
-            "FAKETIME": f"+{days}d",
+            "FAKETIME": f"{days:+d}d",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # what waits would wait as long
         }
 
