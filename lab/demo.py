@@ -171,6 +171,7 @@ def _boot_and_try(
         pulumi.configure({**config, **changes})
         _renew(report, pulumi)
         # The host fetches its configuration every minute. It restarts dockerd: for a moment nobody is served.
+        host.wait(lambda: _days_left(host) > 300, "the host to have the renewed certificate", 150)
         host.wait(lambda: _ping(wires.trusted, host, bob, outputs) != "200", "the host to follow", 120)
         host.wait(lambda: _ping(wires.trusted, host, alice, outputs) == "200", "alice to be served again", 60)
         seen = _ping(wires.trusted, host, bob, outputs)
@@ -186,8 +187,7 @@ def _boot_and_try(
         renewed = pulumi.outputs()
         same = "the same" if renewed["instance_id"] == outputs["instance_id"] else "another"
         report.row("the instance, after all changes", "EC2", "the same", same)
-        ends = _server_pair(host).certificate.not_valid_after_utc
-        left = (ends - datetime.now(UTC)).days
+        left = _days_left(host)
         report.row(
             "the certificate that dockerd has, afterwards", "host", "364 days left", f"{left} days left"
         )
@@ -413,6 +413,15 @@ def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:
 def _server_pair(host: machine.Machine) -> certs.Certificate:
     current = "/etc/dockerhost/current"
     return certs.parse(host.read(f"{current}/server.pem"), host.read(f"{current}/server-key.pem"))
+
+
+def _days_left(host: machine.Machine) -> int:
+    """Days until the certificate ends that dockerd is to show."""
+    try:
+        ends = _server_pair(host).certificate.not_valid_after_utc
+    except (RuntimeError, ValueError):  # it is being exchanged at this moment
+        return 0
+    return (ends - datetime.now(UTC)).days
 
 
 def _ping(namespace: str, host: machine.Machine, client: certs.Certificate, outputs: dict[str, Any]) -> str:
