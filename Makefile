@@ -46,14 +46,15 @@ lint-only:
 agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host/agent.py or spot.py
 	@cd components/aws_docker/host && ../../../$(python) -c 'import base64, hashlib, pathlib, zopfli.gzip, aws_docker; \
 	from aws_docker.host import userdata; \
-	program = pathlib.Path("agent.py").read_text(); \
-	spot = userdata.entry(userdata.SPOT_PATH, pathlib.Path("spot.py").read_text()); \
-	[pathlib.Path(name + ".yaml.gz.b64").write_text(base64.b64encode(zopfli.gzip.compress(text.encode())).decode() + "\n") \
-	for name, text in (("agent", userdata.head(program)), ("spot", spot))]; \
-	known = pathlib.Path("agents.sha256"); release = "  " + aws_docker.__version__; \
-	earlier = [line for line in known.read_text().splitlines() if not line.endswith(release)]; \
-	digest = hashlib.sha256(userdata.installed(program).encode()).hexdigest(); \
-	known.write_text("\n".join([*earlier, digest + release]) + "\n")'
+	release = "  " + aws_docker.__version__; \
+	read = lambda name: pathlib.Path(name).read_text(); \
+	earlier = lambda known: [line for line in read(known).splitlines() if not line.endswith(release)]; \
+	digest = lambda program: hashlib.sha256(userdata.installed(program).encode()).hexdigest(); \
+	agent, spot = read("agent.py"), read("spot.py"); \
+	[(pathlib.Path(name + ".yaml.gz.b64").write_text(base64.b64encode(zopfli.gzip.compress(text.encode())).decode() + "\n"), \
+	pathlib.Path(known).write_text("\n".join([*earlier(known), digest(program) + release]) + "\n")) \
+	for name, known, program, text in (("agent", "agents.sha256", agent, userdata.head(agent)), \
+	("spot", "spots.sha256", spot, userdata.entry(userdata.SPOT_PATH, spot)))]'
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

@@ -58,18 +58,33 @@ def test_nothing_but_comments_stays_behind() -> None:
     assert len(there) < len(program)
 
 
-def test_hosts_of_every_release_are_known() -> None:
-    program = userdata.installed(files("aws_docker.host").joinpath("agent.py").read_text())
-    lines = [
-        line.split() for line in files("aws_docker.host").joinpath("agents.sha256").read_text().splitlines()
-    ]
+def test_the_compressed_program_of_spot_hosts_is_that_program() -> None:
+    package = files("aws_docker.host")
+    compressed = base64.b64decode(package.joinpath("spot.yaml.gz.b64").read_text())
+    program = package.joinpath("spot.py").read_text()
+    text = userdata.entry(userdata.SPOT_PATH, program)
+    assert gzip.decompress(compressed).decode() == text, "run `make agent`"
+    told = userdata.user_data("debian-13", parameter="p", spot=True)
+    assert text in told
+    assert gzip.decompress(userdata.compressed(told)).decode() == told
+    assert own.is_helper(userdata.installed(program))
+    assert not own.is_helper(userdata.installed(program) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "is_ours"),
+    [("agent.py", "agents.sha256", own.is_agent), ("spot.py", "spots.sha256", own.is_helper)],
+)
+def test_hosts_of_every_release_are_known(name: str, known: str, is_ours: Callable[[str], bool]) -> None:
+    program = userdata.installed(files("aws_docker.host").joinpath(name).read_text())
+    lines = [line.split() for line in files("aws_docker.host").joinpath(known).read_text().splitlines()]
     assert lines[-1] == [hashlib.sha256(program.encode()).hexdigest(), aws_docker.__version__], (
         "run `make agent`"
     )
     releases = [release for _, release in lines]
     assert len(releases) == len(set(releases)), "one line a release: earlier ones stay"
-    assert own.is_agent(program)
-    assert not own.is_agent(program + "\n")
+    assert is_ours(program)
+    assert not is_ours(program + "\n")
 
 
 def test_a_document_is_read() -> None:

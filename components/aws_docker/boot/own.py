@@ -17,14 +17,23 @@ SETTINGS = "/etc/dockerhost/host.json"
 
 
 @cache
-def _known() -> frozenset[str]:
-    listed = files("aws_docker.host").joinpath("agents.sha256").read_text(encoding="ascii")
+def _known(programs: str) -> frozenset[str]:
+    listed = files("aws_docker.host").joinpath(programs).read_text(encoding="ascii")
     return frozenset(line.split()[0] for line in listed.splitlines())
+
+
+def _is_among(programs: str, text: str) -> bool:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() in _known(programs)
 
 
 def is_agent(text: str) -> bool:
     """Whether a file is the program that sets up this package's hosts, in this release or an earlier one."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() in _known()
+    return _is_among("agents.sha256", text)
+
+
+def is_helper(text: str) -> bool:
+    """Whether a file is a program of ours that has Docker serve nobody: on spot hosts, the one that stops it."""
+    return _is_among("spots.sha256", text)
 
 
 def document_path(settings: str) -> str | None:
