@@ -55,6 +55,7 @@ class Deployment:
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
     ipv6: str | None = None
+    tunnel: bool = False
     system: str = ""
     """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
@@ -90,6 +91,7 @@ class Deployment:
             "server_key": self.server.key_pem,
             "server_certificate": self.server.pem,
             "client_authorities": [ca.pem for ca in self.client_cas.values()],
+            "tunnel": self.tunnel,
             "chosen": [n for n in ("bip", "default-address-pools") if n not in self.daemon_options],
             **changes,
         }

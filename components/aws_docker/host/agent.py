@@ -248,9 +248,10 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         settings = json.loads(document)
         listen = [str(ipaddress.ip_address(address)) for address in settings["listen"]]
         trusted = [str(ipaddress.ip_network(network)) for network in settings["trusted"]]
+        tunnel = ["127.0.0.1"] if settings.get("tunnel") is True else []
         tls = (
             [settings["server_key"], settings["server_certificate"], *settings["client_authorities"]]
-            if listen
+            if listen or tunnel
             else []
         )
         daemon = dict(settings["daemon"])
@@ -261,7 +262,7 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         raise Refused("the configuration document is not valid (%s)" % type(error).__name__) from None
     if settings.get("version") != 1:
         raise Refused("the configuration document is of another version")
-    if bool(listen) != bool(trusted) or (listen and len(tls) < 3):
+    if bool(listen) != bool(trusted) or len(tls) == 2:
         raise Refused("a listener needs a trusted source, a key, a certificate and a client CA")
     for address in map(ipaddress.ip_address, listen):
         if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
@@ -275,7 +276,8 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
-    found: dict[str, Any] = {"listen": listen, "trusted": trusted, "daemon": daemon}
+    # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
+    found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
     if "chosen" in settings:
         found["chosen"] = settings["chosen"]
     if idle:
@@ -472,7 +474,7 @@ def obstruction(settings: dict[str, Any]) -> str:
             device = route.get("dev", "no device")
             text = route["dst"] if route["dst"] != "default" else "::/0" if version == 6 else "0.0.0.0/0"
             network = ipaddress.ip_network(text)
-            for source in sources if device != link else ():
+            for source in sources if link not in ("lo", device) else ():
                 if network.overlaps(source):
                     both = max(network, source, key=lambda n: n.prefixlen)
                     if any(way(address, listen) != link for address in (both[0], both[-1])):
@@ -503,12 +505,13 @@ def ruleset(settings: dict[str, Any]) -> str:
     # What has come between two looks at who uses the host.
     accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
-        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do.
+        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do, not even where
+        # Docker lets a bridge route 127.0.0.1 (route_localnet).
         accepts = 'iifname "lo" tcp dport 2376 %s\n' % accept
     for address, link in uplinks(settings["listen"]).items():
         family = "ip6" if ":" in address else "ip"
         trusted = ", ".join(n for n in settings["trusted"] if (":" in n) == (":" in address))
-        if trusted:
+        if trusted and link != "lo":
             accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 %s\n' % (
                 link,
                 family,

@@ -78,6 +78,10 @@ class _CommonArgs(TypedDict):
     """How the server's key reaches the host. Default: Parameter Store, read with the instance's role. `user-data` is
     for accounts that allow no instance role: whoever can read the instance's user-data can then read the key."""
 
+    session_manager_tunnel: NotRequired[bool]
+    """Whether dockerd serves mutual TLS on the host's own loopback as well, which `aws-docker tunnel` reaches through
+    AWS Session Manager: it needs no trusted source, no ingress rule and no public address. Default: `False`."""
+
     daemon_options: NotRequired[Mapping[str, Any]]
     """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
 

@@ -92,7 +92,7 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        partial(access.document, engines=common.engines),
+        partial(access.document, engines=common.engines, tunnel=common.tunnel),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -106,7 +106,7 @@ def machine(
     instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
-            access.endpoint,
+            partial(access.endpoint, tunnel=common.tunnel),
             trusted=around.trusted,
             private_ip=interface.private_ip,
             public_ip=public_ip,

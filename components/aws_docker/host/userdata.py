@@ -76,9 +76,11 @@ def configuration_document(
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
+    tunnel: bool = False,
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
-    and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
+    and daemon.json. With `tunnel` it serves its own loopback, too. With neither that nor trusted networks the host is
+    local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
     unless a trusted source needs another. `stop_when_idle_minutes` has it power itself off when nobody uses it.
@@ -95,7 +97,9 @@ def configuration_document(
         document["chosen"] = list(chosen)
     if stop_when_idle_minutes is not None:
         document["stop_when_idle_minutes"] = stop_when_idle_minutes
-    if listen:
+    if tunnel:
+        document["tunnel"] = True
+    if listen or tunnel:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
         document["client_authorities"] = list(client_authorities)
