@@ -56,6 +56,13 @@ UNDONE: Mapping[str, tuple[str, str, str]] = {
         "",
         NO_LISTENER,
     ),
+    "tunnel": (
+        _TRANSFORM.format(
+            kind=_INSTANCE, changed={"userData": "#!/bin/sh\ndockerd -H tcp://127.0.0.1:2376\n"}
+        ),
+        "",
+        NO_LISTENER,
+    ),
     "fleet": (_TRANSFORM.format(kind=_RULE, changed={"fromPort": 2370}), "", NO_2375),
     "own-component": (_TRANSFORM.format(kind=_RULE, changed={"ipProtocol": "-1"}), "", NO_2375),
     "stack-reference": (
