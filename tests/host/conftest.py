@@ -59,6 +59,7 @@ class Deployment:
     system: str = ""
     """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
+    spot: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -108,7 +109,11 @@ class Deployment:
 
     def user_data(self) -> str:
         return userdata.user_data(
-            self.system, parameter=self.name, volume_id=self.volume, status=self.status_name
+            self.system,
+            parameter=self.name,
+            volume_id=self.volume,
+            status=self.status_name,
+            spot=self.spot,
         )
 
     @property

@@ -113,6 +113,7 @@ def document(
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
+    stop_when_idle_minutes: int | None = None,
     tunnel: bool,
 ) -> str:
     """The host's configuration document; raises InvalidInput."""
@@ -126,6 +127,7 @@ def document(
         server_certificate=server_certificate,
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
+        stop_when_idle_minutes=stop_when_idle_minutes,
         tunnel=tunnel,
     )
 

@@ -92,6 +92,14 @@ class _CommonArgs(TypedDict):
     """Whether `pulumi up` ends only when the host answers its first client over mutual TLS, within ten minutes.
     Whoever runs `pulumi up` must then be a trusted source. Default: `False`."""
 
+    stop_when_idle_minutes: NotRequired[int]
+    """Minutes without a client and without a running container after which the instance stops itself; `aws-docker
+    start` wakes it. At least 5; what counts as use says docs/sleep.md. Default: none."""
+
+    spot: NotRequired[bool]
+    """Whether the instance is a spot instance, of a persistent request: EC2 may stop it, with two minutes' notice, and
+    starts it again when there is room. A change replaces the instance. Default: `False`."""
+
     tags: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Tags for every resource that can have them, volumes included."""
 

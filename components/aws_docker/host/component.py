@@ -9,7 +9,7 @@ from typing import Optional
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group, waiting
+from . import advice, certificates, lookups, security_group, sleeping, waiting
 from .arguments import DockerHostArgs
 from .children import Children, DockerHostError, refusing
 from .machine import Surroundings, machine
@@ -77,6 +77,7 @@ class DockerHost(pulumi.ComponentResource):
         made = machine(children, host, around, subnet)
 
         materials = certificates.materials(identity, [made.server] if made.server else [])
+        sleeping.tell(self, common, {name: made})
         answers = [waiting.answered(self, made, materials, trusted)] if common.wait_until_ready else []
         materials = waiting.held_materials(answers, materials)
         self.endpoint = waiting.held(answers, made.endpoint)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group, waiting
+from . import advice, certificates, lookups, security_group, sleeping, waiting
 from .arguments import DockerFleetArgs
 from .certificates import by_name
 from .children import Children, refusing
@@ -84,6 +84,7 @@ class DockerFleet(pulumi.ComponentResource):
         }
 
         materials = certificates.materials(identity, [each.server for each in made.values() if each.server])
+        sleeping.tell(self, common, {f"{name}-{host}": each for host, each in made.items()})
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]
         materials = waiting.held_materials(answers, materials)

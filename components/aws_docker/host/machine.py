@@ -7,6 +7,7 @@ is access.py's, what the role allows role.py's, what the machine does with it ag
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -14,6 +15,13 @@ import pulumi_aws as aws
 from . import access, certificates, lookups, role, userdata
 from .children import Children, once_known, waiting
 from .plan import Common, HostPlan
+
+# Only such a request can stop an instance and start it again, by us or by EC2. The provider cancels it before it
+# terminates the instance (terraform-provider-aws 5.86, #41206): else EC2 would start another.
+_SPOT: Final[aws.ec2.InstanceInstanceMarketOptionsArgsDict] = {
+    "market_type": "spot",
+    "spot_options": {"spot_instance_type": "persistent", "instance_interruption_behavior": "stop"},
+}
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ def machine(
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
+        stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
@@ -205,11 +214,19 @@ def _instance(
             document=document if common.in_user_data else None,
             volume_id=volume.id if volume else None,
             status=status.name if status else None,
+            spot=common.spot,
         ),
         user_data_replace_on_change=True,
+        # EC2's own default for what starts from a volume, and said where a host relies on it.
+        instance_initiated_shutdown_behavior="stop" if common.stop_when_idle_minutes else None,
+        instance_market_options=_SPOT if common.spot else None,
         tags={"Name": children.name, **children.tags},
-        # The interface and the data volume can be with one instance at a time.
-        opts=children.options(depends_on=before, delete_before_replace=True),
+        # The interface and the data volume can be with one instance at a time. EC2 gives a spot instance no other type.
+        opts=children.options(
+            depends_on=before,
+            delete_before_replace=True,
+            replace_on_changes=["instanceType"] if common.spot else None,
+        ),
     )
     if volume is not None:
         aws.ec2.VolumeAttachment(

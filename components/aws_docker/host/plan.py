@@ -30,6 +30,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
+LEAST_IDLE_MINUTES: Final = 5
+"""A start takes one or two minutes, and a host looks every minute: with less, it would sleep more than it serves."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Who may reach the Docker API. The members may be late, and so may be the list of networks."""
@@ -86,6 +90,10 @@ class Common:
     daemon_options: Mapping[str, Any] | None
     wait_until_ready: bool
     """Whether the outputs are held back until the host answers."""
+    stop_when_idle_minutes: int | None
+    """After how long a machine that nobody uses stops itself; None: never."""
+    spot: bool
+    """Whether EC2 may stop a machine, and starts it again when it has room."""
     tags: "Mapping[str, Input[str]]"
 
     @property
@@ -211,6 +219,8 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         tunnel=given.switch("session_manager_tunnel"),
         daemon_options=given.options("daemon_options"),
         wait_until_ready=given.switch("wait_until_ready"),
+        stop_when_idle_minutes=given.size("stop_when_idle_minutes", LEAST_IDLE_MINUTES, 43_200),
+        spot=given.switch("spot"),
         tags=given.tags("tags"),
     )
     check_daemon_options(_known_options(common.daemon_options), common.engines)
@@ -254,6 +264,13 @@ def check_waiting(common: Common) -> None:
         raise InvalidInput("wait_until_ready", True, hint, "asks a host that nobody may reach")
 
 
+def refuse_sleeping_managers(minutes: int | None, managers: Sequence[str]) -> None:
+    """Raises InvalidInput where managers of a Swarm would stop themselves: with each, the Swarm loses a vote."""
+    if minutes is not None and managers:
+        hint = f"leave it out: the managers {', '.join(managers)} have to be there for the others"
+        raise InvalidInput("stop_when_idle_minutes", minutes, hint, "would stop a Swarm's managers")
+
+
 def check_room(common: Common) -> None:
     """Raises InvalidInput for what can't fit in a parameter, or in user-data, however short the certificates are."""
     key, certificate, authority = LEAST_SIZES[common.certificates.algorithm]
@@ -269,9 +286,10 @@ def check_room(common: Common) -> None:
         server_key="k" * key,
         server_certificate="c" * certificate,
         client_authorities=["a" * authority] * len(common.certificates.clients),
+        stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     if common.in_user_data:
-        userdata.user_data(common.system.os, document=document)
+        userdata.user_data(common.system.os, document=document, spot=common.spot)
 
 
 def _sources(given: reading.Arguments) -> Sources:
