@@ -40,6 +40,8 @@ class Made:
     instance_id: pulumi.Output[str]
     document: pulumi.Output[str]
     """What it is told, known once that stands where it looks."""
+    status: pulumi.Output[str] | None
+    """The parameter that it writes its word to; None where it has no role to write with."""
     server: certificates.Leaf | None
 
 
@@ -94,7 +96,7 @@ def machine(
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
     )
-    instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
+    instance, told, status = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
             access.endpoint,
@@ -109,6 +111,7 @@ def machine(
         public_ip=public_ip,
         instance_id=instance.id,
         document=told,
+        status=status,
         server=server,
     )
 
@@ -144,8 +147,8 @@ def _instance(
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
-) -> tuple[aws.ec2.Instance, pulumi.Output[str]]:
-    """The instance, and the document that it is told, known once that stands where it looks."""
+) -> tuple[aws.ec2.Instance, pulumi.Output[str], pulumi.Output[str] | None]:
+    """The instance; the document that it is told, known once that stands where it looks; where it writes its word."""
     common, machine = plan.common, plan.machine
     volume = (
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
@@ -220,7 +223,7 @@ def _instance(
             stop_instance_before_detaching=True,
             opts=children.options(delete_before_replace=True),
         )
-    return instance, parameter.value if parameter else document
+    return instance, parameter.value if parameter else document, status.name if status else None
 
 
 def _data_volume(
