@@ -1,5 +1,5 @@
-"""Puts a comparison together: what a stack intends, what AWS has configured, what the wire says from here. What
-`aws-docker verify` runs.
+"""Puts a comparison together: what a stack intends, what AWS has configured, what its hosts say of themselves, what the
+wire says from here. What `aws-docker verify` runs.
 """
 
 import socket
@@ -12,7 +12,8 @@ from .exposures import judge_region
 from .facts import RegionFacts
 from .fetching import fetch
 from .findings import Finding, Unchecked, ranked
-from .intent import Intent, configuration_drift, intended_sources, wire_drift
+from .host_status import HostStatus
+from .intent import Intent, configuration_drift, intended_sources, status_drift, wire_drift
 from .probing import probe
 from .results import Compared, ProbeReport, VerifyReport
 
@@ -27,10 +28,11 @@ def verify(
     bundles: Mapping[str, Path],
     look: Look | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    statuses: Sequence[HostStatus] = (),
 ) -> VerifyReport:
     """Compare hosts; `bundles` holds folders of a client's ca.pem, cert.pem and key.pem by host's address.
 
-    `look` says what the wire does, from elsewhere than here.
+    `look` says what the wire does, from elsewhere than here; `statuses`, what hosts say of themselves.
     """
     look = look or look_from_here
     hosts: list[Compared] = []
@@ -57,6 +59,10 @@ def verify(
         findings += configuration_drift(intent, intended, judged)
         findings += [*wire.findings, *wire_drift(intent, intended, wire.ports, here)]
         unchecked += [*unresolved, *judged.unchecked, *wire.unchecked]
+        for status in (each for each in statuses if each.host.instance == intent.instance):
+            stale, unread = status_drift(status)
+            findings += stale
+            unchecked += unread
     return VerifyReport(hosts, ranked(findings), unchecked)
 
 
