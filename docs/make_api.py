@@ -48,6 +48,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"daemon_options": {"tlsverify": False}},
         {"allow_all_egress": 1},
         {"wait_until_ready": True},
+        {"trusted_cidrs": ["10.0.5.0/24"], "published_ports": ["2000-3000"]},
         {"tags": {"team": 7}},
         {"renew_before_days": 400},
         {"trusted_cidr": ["10.0.5.0/24"]},

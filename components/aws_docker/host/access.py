@@ -106,6 +106,7 @@ def document(
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
+    published: Sequence[str] = (),
 ) -> str:
     """The host's configuration document; raises InvalidInput."""
     bridge, pools = container_address_pools([*trusted, *vpc_networks])
@@ -118,6 +119,7 @@ def document(
         server_certificate=server_certificate,
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
+        published=published if listen else [],
     )
 
 

@@ -95,6 +95,7 @@ def machine(
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
+        published=common.published_ports,
     )
     instance, told, status = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(

@@ -52,7 +52,7 @@ class NotInForce(NotReady):
     """What is intended is not in force, by the host's own word."""
 
 
-class Refused(NotInForce):
+class HostRefused(NotInForce):
     """The host has refused what is intended: to wait longer changes nothing. The message has the host's reason."""
 
 
@@ -94,7 +94,7 @@ def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) ->
 
 
 def check_word(text: str, *, instance: str, digest: str) -> None:
-    """Raises NotInForce or Refused unless a word says that this instance has this configuration in force.
+    """Raises NotInForce or HostRefused unless a word says that this instance has this configuration in force.
 
     One that is of no form known here says nothing: then the wire has to tell.
     """
@@ -102,7 +102,7 @@ def check_word(text: str, *, instance: str, digest: str) -> None:
     if found.word is None:
         return
     if found.final:
-        raise Refused(f"{found.evidence}. {found.hint[:1].upper()}{found.hint[1:]}")
+        raise HostRefused(f"{found.evidence}. {found.hint[:1].upper()}{found.hint[1:]}")
     if found.standing is not Standing.READY:
         raise NotInForce(found.evidence)
 
@@ -115,14 +115,14 @@ async def until_ready(
 ) -> None:
     """Repeats `attempt` until it raises NotReady no more; tells the last cause from time to time, in sentences.
 
-    Raises NotReady with the last cause after WAIT_SECONDS, and Refused at once.
+    Raises NotReady with the last cause after WAIT_SECONDS, and HostRefused at once.
     """
     started = time.monotonic()
     told = started
     while True:
         try:
             return await attempt()
-        except Refused:
+        except HostRefused:
             raise
         except NotReady as error:
             now = time.monotonic()

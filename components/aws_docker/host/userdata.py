@@ -61,12 +61,13 @@ def configuration_document(
     server_certificate: str = "",
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
+    published: Sequence[str] = (),
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
     and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another.
+    unless a trusted source needs another. `published` names ports of containers that the trusted networks reach.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -78,6 +79,8 @@ def configuration_document(
     }
     if chosen:
         document["chosen"] = list(chosen)
+    if published:
+        document["published"] = list(published)
     if listen:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate

@@ -17,7 +17,7 @@ from . import readiness
 from .certificates import Materials
 from .children import DockerHostError
 from .machine import Made
-from .readiness import Client, NotInForce, NotReady, Refused
+from .readiness import Client, HostRefused, NotInForce, NotReady
 
 _Value = TypeVar("_Value")
 
@@ -79,7 +79,7 @@ def _word(component: pulumi.Resource, parameter: str | None) -> str | None:
 
 
 def _sentence(endpoint: str, instance: str, error: NotReady) -> str:
-    if isinstance(error, Refused):
+    if isinstance(error, HostRefused):
         return f"wait_until_ready: {endpoint} ({instance}) does not serve what this run intends: {error}"
     within = f"within {readiness.WAIT_SECONDS // 60} minutes"
     seen = (
