@@ -125,11 +125,11 @@ class PortFacts:
 
 def next_question(port: int, conversations: Sequence[Conversation], verify: bool) -> Question | None:
     """What to ask a port that has said this much; None where nothing more can be learnt."""
-    by = {each.question: each for each in conversations}
     # What the port is for by convention comes first; the other, where that leads nowhere.
     order = (Question.CLEAR, Question.TLS) if port == DOCKER_PLAIN_PORT else (Question.TLS, Question.CLEAR)
-    if order[0] not in by:
+    if not conversations:
         return order[0]
+    by = {each.question: each for each in conversations}
     if order[1] not in by and not _conclusive(by[order[0]]):
         return order[1]
     tls = by.get(Question.TLS)

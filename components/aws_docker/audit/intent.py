@@ -180,10 +180,11 @@ def configuration_drift(
 def status_drift(status: HostStatus) -> tuple[list[Finding], list[Unchecked]]:
     """Where a host, by its own word, does not have in force what its stack intends.
 
-    A host that has nowhere to write says nothing: the wire is all there is.
+    A host that has nowhere to write says nothing: the wire is all there is. One that is asleep serves nobody, and has
+    what is intended when it wakes.
     """
     host = status.host
-    if host.parameter is None or status.standing is Standing.READY:
+    if host.parameter is None or status.standing in (Standing.READY, Standing.ASLEEP):
         return [], []
     if status.standing is Standing.UNKNOWN:
         return [], [Unchecked(f"what {host.name} has in force", f"{status.evidence}.")]

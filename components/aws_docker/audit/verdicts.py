@@ -9,6 +9,7 @@ import datetime
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ..core.checks import Severity
@@ -74,9 +75,11 @@ def judge_port(
     """The verdict on a port; `bundle`: whether the verified question showed a client's certificate."""
     if facts.state is not State.OPEN:
         return PortJudgement(facts.endpoint, _BY_STATE[facts.state], facts.why)
+    if all(map(_says_nothing, facts.conversations)):
+        return PortJudgement(facts.endpoint, *_of_silence(facts.conversations))
     by = {each.question: each for each in facts.conversations}
     seen = _Seen.of(facts.conversations)
-    row = next(row for row in _TABLE if row.applies(seen))
+    row = _row(seen)
     verified = by.get(Question.VERIFIED)
     secured = seen.tls if seen.tls and (seen.tls.handshake or seen.tls.certificate) else verified
     certificate = ServerCertificate.read(secured.certificate) if secured and secured.certificate else None
@@ -95,6 +98,28 @@ def judge_port(
     unverified = verified.detail.partition(" ")[0] if verified and verified.end is End.UNVERIFIED else ""
     findings = tuple(_findings(judged, unverified, now or datetime.datetime.now(datetime.UTC)))
     return replace(judged, findings=findings) if findings else judged
+
+
+def _row(seen: "_Seen") -> "_Row":
+    return next(row for row in _TABLE if row.applies(seen))
+
+
+def _says_nothing(conversation: Conversation) -> bool:
+    """Whether nothing came that tells one server from another."""
+    return (
+        conversation.ping is None
+        and conversation.certificate is None
+        and conversation.tls_version is None
+        and conversation.question is not Question.VERIFIED
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_silence(conversations: tuple[Conversation, ...]) -> tuple[Verdict, str]:
+    # Thousands of ports in a scan end a connection in the same way: it is judged once.
+    seen = _Seen.of(conversations)
+    row = _row(seen)
+    return row.verdict, row.evidence(seen)
 
 
 # --- The table -----------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ class Standing(StrEnum):
     """It is not yet."""
     FAILED = "failed"
     """It will not be without somebody, or is only partly."""
+    ASLEEP = "asleep"
+    """Its instance is stopped, or stops itself at this moment: nobody is served, and what is intended waits."""
     UNKNOWN = "unknown"
     """The host's word could not be read."""
 
@@ -64,6 +66,11 @@ def judge(text: str, *, instance: str, digest: str | None) -> Judged:
         return standing(Standing.FAILED, f"it refused the configuration: {reason}", hint, final=True)
     if state in _ENDING:
         return standing(Standing.FAILED, f"{state}: {reason}", "docs/troubleshooting.md has a row for it")
+    if state == "asleep":
+        return standing(Standing.ASLEEP, f"it goes to sleep: {reason}")
+    if state == "interrupted":
+        hint = "EC2 starts it again when it has room, as it was"
+        return standing(Standing.FAILED, f"{state}: {reason}", hint)
     if state in _UNDER_WAY:
         return standing(Standing.UNDER_WAY, f"{state}: {reason}")
     if state != "ready":

@@ -44,6 +44,8 @@ DOCKER_DATA = "/var/lib/docker"
 CONTAINERD_DATA = "/var/lib/containerd"
 # With Docker's data, whose networks it is about: they outlive an instance together.
 KEPT = Path(DOCKER_DATA) / "dockerhost-networks.json"
+# What spot.py has heard: dockerd is stopped on purpose, until EC2 has stopped the instance.
+NOTICE = RUN / "notice"
 IMDS = "http://169.254.169.254/latest/"
 # Unattended upgrades hold the lock for minutes.
 APT = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
@@ -246,17 +248,21 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         settings = json.loads(document)
         listen = [str(ipaddress.ip_address(address)) for address in settings["listen"]]
         trusted = [str(ipaddress.ip_network(network)) for network in settings["trusted"]]
+        tunnel = ["127.0.0.1"] if settings.get("tunnel") is True else []
         tls = (
             [settings["server_key"], settings["server_certificate"], *settings["client_authorities"]]
-            if listen
+            if listen or tunnel
             else []
         )
         daemon = dict(settings["daemon"])
+        idle = float(settings.get("stop_when_idle_minutes", 0))
+        if not idle >= 0:
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("the configuration document is not valid (%s)" % type(error).__name__) from None
     if settings.get("version") != 1:
         raise Refused("the configuration document is of another version")
-    if bool(listen) != bool(trusted) or (listen and len(tls) < 3):
+    if bool(listen) != bool(trusted) or len(tls) == 2:
         raise Refused("a listener needs a trusted source, a key, a certificate and a client CA")
     for address in map(ipaddress.ip_address, listen):
         if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
@@ -270,13 +276,16 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
-    found = {"listen": listen, "trusted": trusted, "daemon": daemon}
+    # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
+    found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
     if "chosen" in settings:
         found["chosen"] = settings["chosen"]
     if "published" in settings:
         found["published"] = [str(ports) for ports in settings["published"]]
         if not all(re.fullmatch("[0-9]+(-[0-9]+)?", ports) for ports in found["published"]):
             raise Refused("a published port is no port")
+    if idle:
+        found["stop_when_idle_minutes"] = idle
     return found, tls
 
 
@@ -469,7 +478,7 @@ def obstruction(settings: dict[str, Any]) -> str:
             device = route.get("dev", "no device")
             text = route["dst"] if route["dst"] != "default" else "::/0" if version == 6 else "0.0.0.0/0"
             network = ipaddress.ip_network(text)
-            for source in sources if device != link else ():
+            for source in sources if link not in ("lo", device) else ():
                 if network.overlaps(source):
                     both = max(network, source, key=lambda n: n.prefixlen)
                     if any(way(address, listen) != link for address in (both[0], both[-1])):
@@ -498,19 +507,23 @@ def whose(device: str, network: str) -> str:
 def ruleset(settings: dict[str, Any]) -> str:
     accepts = forwards = ""
     published = ", ".join(settings.get("published", ()))
+    # What has come between two looks at who uses the host.
+    accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
-        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do.
-        accepts = 'iifname "lo" tcp dport 2376 accept\n'
+        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do, not even where
+        # Docker lets a bridge route 127.0.0.1 (route_localnet).
+        accepts = 'iifname "lo" tcp dport 2376 %s\n' % accept
     for address, link in uplinks(settings["listen"]).items():
         family = "ip6" if ":" in address else "ip"
         trusted = ", ".join(n for n in settings["trusted"] if (":" in n) == (":" in address))
-        if trusted:
-            accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 accept\n' % (
+        if trusted and link != "lo":
+            accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 %s\n' % (
                 link,
                 family,
                 trusted,
                 family,
                 address,
+                accept,
             )
             if published:
                 source = 'iifname "%s" %s saddr { %s }' % (link, family, trusted)
@@ -556,7 +569,7 @@ ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
 
 
 def loaded() -> str:
-    return run("nft", "list", "table", "inet", "dockerhost")
+    return run("nft", "-s", "list", "table", "inet", "dockerhost")  # without what counters have counted
 
 
 def load_firewall(settings: dict[str, Any]) -> None:
@@ -698,7 +711,9 @@ def ready() -> None:
     settings = settings_of(CURRENT)
     way = obstruction(settings)
     state = show("docker.service", "ActiveState")
-    if state != "active":
+    if NOTICE.exists():
+        report("interrupted", NOTICE.read_text())
+    elif state != "active":
         report("closed", "docker.service is %s: somebody has stopped it" % state)
     elif way:
         report("obstructed", way)
@@ -869,6 +884,85 @@ def bootstrap() -> int:
     return 0
 
 
+# Sleep: where its document says so, a host that nobody uses powers itself off, and EC2 stops the instance. What cannot
+# be judged is use, and so are a start and a new document.
+
+
+def engine(path: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(5)
+        link.connect("/run/docker.sock")
+        link.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
+        head, _, body = b"".join(iter(lambda: link.recv(65536), b"")).partition(b"\r\n\r\n")
+    if b" 200 " not in head[:16]:
+        raise Refused("dockerd: %r" % head[:64])
+    return body.strip()
+
+
+def use(state: str, since: float) -> str:
+    """What the host is used for, now or since then; nothing where it is not."""
+    if state != "active":
+        return "docker.service is " + state
+    for table in Path("/proc/net").glob("tcp*"):
+        for line in table.read_text().splitlines()[1:]:
+            port = int(line.split()[1][-4:], 16)
+            if line.split()[3] == "01" and port in (22, 2376):
+                return "a connection to port %d" % port
+    if engine("/containers/json") != b"[]":
+        return "a container"
+    if engine("/events?since=%.6f&until=%.6f" % (since, time.time())):
+        return "an event of Docker's"
+    if any(Path("/run/systemd/sessions").glob("*")):
+        return "a login"
+    for process in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if process.read_text().startswith(("ssm-session-", "ssm-document-")):
+                return "Session Manager"
+    # The rest of the boot, the bootstrap, updates: all that systemd is still starting.
+    return run("systemctl", "list-jobs", "--no-legend")
+
+
+class Idle:
+    def __init__(self) -> None:
+        self.used, self.looked = time.monotonic(), time.time()
+        self.seen: str = ""
+        self.why: str = ""
+
+    def look(self, state: str) -> float:
+        """Powers the host off when its time has come; gives the seconds until it is to look again."""
+        settings = settings_of(CURRENT)
+        minutes = settings.get("stop_when_idle_minutes", 0)
+        looked, seen, why = time.time(), "", ""
+        try:
+            if minutes:
+                seen = settings["digest"] + "".join(
+                    re.findall(r"packets \d+", run("nft", "list", "table", "inet", "dockerhost"))
+                )
+                why = use(state, self.looked)
+        except Exception as error:
+            why = str(error)
+        if why != self.why:
+            print("in use: %s" % (why or "no more"), flush=True)
+        if why or not minutes or seen != self.seen:
+            self.used = time.monotonic()
+        self.looked, self.seen, self.why = looked, seen, why
+        left = self.used + 60 * (minutes or 1) - time.monotonic()
+        if left <= 0:
+            fall_asleep(minutes)
+        return max(5, min(60, left))
+
+
+def fall_asleep(minutes: float) -> None:
+    report("asleep", "nobody used Docker for %g minutes: `aws-docker start` wakes it" % minutes)
+    said, told, until = (RUN / "status.json").read_text(), RUN / "told", time.monotonic() + 10
+    while "status" in configuration() and time.monotonic() < until:
+        if told.exists() and told.read_text() == said:
+            break
+        time.sleep(0.1)
+    subprocess.run(["systemctl", "poweroff"], capture_output=True)
+    os._exit(0)  # where the power stays on, the next watch begins anew
+
+
 # The watch: whatever removes our table, it is back at once, or docker stops; and the document is fetched
 # every minute.
 
@@ -908,12 +1002,15 @@ def watch() -> None:
     sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     followed, woken = 1, []
+    idle, look, noticed = Idle(), 0.0, False
     while True:
         process = 0
+        if NOTICE.exists() != noticed:
+            noticed, due = not noticed, 0.0
         with locked():
             try:
                 state, process = guard()
-                if state == "failed" or (stopped and state != "active"):
+                if (state == "failed" or (stopped and state != "active")) and not noticed:
                     start(settings_of(CURRENT))
                 elif stopped is not False and state == "active":
                     gate()  # another has started it: it stays, if it may
@@ -925,13 +1022,15 @@ def watch() -> None:
                     followed = follow()
                 elif changes in woken and not followed:
                     ready()
+                if time.monotonic() >= look:
+                    look = time.monotonic() + idle.look(state)
             except Exception as error:
                 subprocess.run(["systemctl", "stop", *DOCKER], capture_output=True)
                 stopped = True
                 report("closed", "docker is stopped: %s" % error)
         # The end of dockerd wakes us as well; while systemd starts it again, it has to be asked.
         waited: list[Any] = [*sockets]
-        pause = max(5, due - time.monotonic())
+        pause = max(5, min(due, look) - time.monotonic())
         try:
             waited.append(os.pidfd_open(process))
         except OSError:

@@ -6,20 +6,24 @@ everything, by the component's provider: who runs `pulumi up` may have no other 
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from . import readiness
+from . import readiness, sleeping
 from .certificates import Materials
 from .children import DockerHostError
 from .machine import Made
 from .readiness import Client, HostRefused, NotInForce, NotReady
 
 _Value = TypeVar("_Value")
+
+_ASK_EVERY: Final = 30.0
+"""Seconds between two questions to EC2 whether a machine that does not answer is asleep."""
 
 
 def answered(
@@ -28,7 +32,8 @@ def answered(
     """Known once a machine has in force what it is told now, by its own word where it has one to write, and serves the
     first client at its endpoint with these materials.
 
-    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS.
+    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS. A machine that sleeps is not
+    waited for.
     """
 
     async def wait(known: dict[str, Any]) -> None:
@@ -37,10 +42,21 @@ def answered(
         context = Client(known["authority"], known["certificate"], known["key"]).context()
         digest = hashlib.sha256(known["document"].encode()).hexdigest()
 
+        asked = -_ASK_EVERY
+
         async def attempt() -> None:
-            if (word := _word(component, known["status"])) is not None:
-                readiness.check_word(word, instance=known["instance"], digest=digest)
-            await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
+            nonlocal asked
+            try:
+                if (word := _word(component, known["status"])) is not None:
+                    readiness.check_word(word, instance=known["instance"], digest=digest)
+                await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
+            except NotReady:
+                if time.monotonic() < asked + _ASK_EVERY:
+                    raise
+                asked = time.monotonic()
+                if not await sleeping.is_asleep(component, known["instance"]):
+                    raise
+                sleeping.say(component, known["endpoint"])
 
         def tell(seen: str) -> None:
             pulumi.log.info(f"waiting for {known['endpoint']}, {seen}", component)
