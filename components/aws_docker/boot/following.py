@@ -192,10 +192,10 @@ class Following:
         """Looks at a file that stands on the machine in the end."""
         text, where = content
         name = base(path)
-        if own.opens_nothing(text):
-            return [world]
         if own.is_agent(text):
             self.own_host(world)
+            return [world]
+        if own.opens_nothing(text):
             return [world]
         overridden = world.read(later.job(path)) if path.endswith(".override") else None
         if later.CONFIGURED.search(path):

@@ -115,6 +115,7 @@ def document(
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
+    published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool,
 ) -> str:
@@ -130,6 +131,7 @@ def document(
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
         upkeep=upkeep,
+        published=published if listen else [],
         stop_when_idle_minutes=stop_when_idle_minutes,
         tunnel=tunnel,
     )

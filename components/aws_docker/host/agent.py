@@ -283,6 +283,10 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
     for name in ("chosen", "upkeep"):
         if name in settings:
             found[name] = settings[name]
+    if "published" in settings:
+        found["published"] = [str(ports) for ports in settings["published"]]
+        if not all(re.fullmatch("[0-9]+(-[0-9]+)?", ports) for ports in found["published"]):
+            raise Refused("a published port is no port")
     if idle:
         found["stop_when_idle_minutes"] = idle
     return found, tls
@@ -504,7 +508,8 @@ def whose(device: str, network: str) -> str:
 
 
 def ruleset(settings: dict[str, Any]) -> str:
-    accepts = ""
+    accepts = forwards = ""
+    published = ", ".join(settings.get("published", ()))
     # What has come between two looks at who uses the host.
     accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
@@ -523,8 +528,32 @@ def ruleset(settings: dict[str, Any]) -> str:
                 address,
                 accept,
             )
-    return (
-        """add table inet dockerhost
+            if published:
+                source = 'iifname "%s" %s saddr { %s }' % (link, family, trusted)
+                accepts += "%s tcp dport { %s } accept\n" % (source, published)
+                forwards += "%s ct status dnat meta l4proto tcp ct original proto-dst { %s } accept\n" % (
+                    source,
+                    published,
+                )
+    if published:
+        # What a published port is asked for is rewritten before it comes by, and conntrack knows the port; what a
+        # container with the host's network, or docker-proxy, is asked for is the host's. What comes from a bridge is
+        # Docker's business. Answers have the other direction, except what a router says of one: that it is too large.
+        bridge = 'meta iifkind "bridge" '
+        accepts = (
+            '%stcp dport { %s } accept\n%siifname != "lo" tcp dport { %s } ct direction original drop\n'
+            % (
+                bridge,
+                published,
+                accepts,
+                published,
+            )
+        )
+        forwards = (
+            'meta l4proto { icmp, ipv6-icmp } ct state related accept\n%saccept\n%smeta oifkind "bridge" '
+            "ct direction original drop\n"
+        ) % (bridge, forwards)
+    return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
 chain input {
@@ -537,11 +566,9 @@ type filter hook forward priority -10; policy accept;
 ip daddr 169.254.169.254 drop
 ip6 daddr fd00:ec2::254 drop
 ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
+%s}
 }
-}
-"""
-        % accepts
-    )
+""" % (accepts, forwards)
 
 
 def loaded() -> str:

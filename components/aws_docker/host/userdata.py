@@ -95,6 +95,7 @@ def configuration_document(
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
     upkeep: Mapping[str, Any] | None = None,
+    published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool = False,
 ) -> str:
@@ -103,8 +104,8 @@ def configuration_document(
     local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `stop_when_idle_minutes` has it power
-    itself off when nobody uses it.
+    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `published` names ports of containers
+    that the trusted networks reach; `stop_when_idle_minutes` has it power itself off when nobody uses it.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -118,6 +119,8 @@ def configuration_document(
         document["chosen"] = list(chosen)
     if upkeep is not None:
         document["upkeep"] = dict(upkeep)
+    if published:
+        document["published"] = list(published)
     if stop_when_idle_minutes is not None:
         document["stop_when_idle_minutes"] = stop_when_idle_minutes
     if tunnel:
