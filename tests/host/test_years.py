@@ -44,6 +44,8 @@ def old(cloud: Cloud, base: image.Image, buildx: str) -> Iterator[Host]:
             host.machine.boot()
             host.machine.wait_ready()
             load_busybox(host)
+            # It looked before there was a document, and looks again after two minutes.
+            upkeep(host)
             yield host
         finally:
             host.machine.stop()
