@@ -46,7 +46,8 @@ def old(cloud: Cloud, base: image.Image, buildx: str) -> Iterator[Host]:
             load_busybox(host)
             # It looks every two minutes; in these tests, when they say so.
             timer = "dockerhost-upkeep.timer"
-            assert host.machine.run(["systemctl", "is-active", timer]).stdout == "active\n"
+            started = ["systemctl", "is-active", "--quiet", timer]
+            host.machine.wait(lambda: not host.machine.run(started, check=False).returncode, timer, 30)
             host.machine.run(["systemctl", "stop", timer])
             upkeep(host)
             yield host
