@@ -43,18 +43,8 @@ lint-only:
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
-agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host/agent.py or spot.py
-	@cd components/aws_docker/host && ../../../$(python) -c 'import base64, hashlib, pathlib, zopfli.gzip, aws_docker; \
-	from aws_docker.host import userdata; \
-	release = "  " + aws_docker.__version__; \
-	read = lambda name: pathlib.Path(name).read_text(); \
-	earlier = lambda known: [line for line in read(known).splitlines() if not line.endswith(release)]; \
-	digest = lambda program: hashlib.sha256(userdata.installed(program).encode()).hexdigest(); \
-	agent, spot = read("agent.py"), read("spot.py"); \
-	[(pathlib.Path(name + ".yaml.gz.b64").write_text(base64.b64encode(zopfli.gzip.compress(text.encode())).decode() + "\n"), \
-	pathlib.Path(known).write_text("\n".join([*earlier(known), digest(program) + release]) + "\n")) \
-	for name, known, program, text in (("agent", "agents.sha256", agent, userdata.head(agent)), \
-	("spot", "spots.sha256", spot, userdata.entry(userdata.SPOT_PATH, spot)))]'
+agent: ## Pack the programs that run on hosts again, and note their digests, after a change to one of them
+	@$(python) -m lab.pack
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

@@ -145,6 +145,10 @@ class Network:
         self._wire(name, "ens5", [f"{private_ip}/{length}", *(f"{address}/64" for address in ipv6)])
         return name
 
+    def gateway_device(self, namespace: str) -> str:
+        """The router's end of the wire to a namespace."""
+        return f"to{self._wires[namespace]}"
+
     def remove(self, namespace: str) -> None:
         if namespace in _ours():
             _delete(namespace)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pulumi
 import pytest
 from google.protobuf import struct_pb2
@@ -29,6 +30,16 @@ _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
+class Denied(grpc.RpcError):
+    """What a provider says of a call that AWS refuses."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return "AccessDeniedException: not authorized to perform: ssm:GetParameter"
+
+
 class Cloud(Mocks):
     """What AWS and the providers would answer."""
 
@@ -42,6 +53,8 @@ class Cloud(Mocks):
         self.expiries = {"server": "2027-11-24T00:00:00Z", "client": "2027-11-25T00:00:00Z"}
         self.pem_length = 0
         self.prefix_list_seconds = 0.0
+        self.status: Callable[[str], str | None] = lambda _: None
+        """What stands in the status parameter of that name; None: it may not be read."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
@@ -52,7 +65,10 @@ class Cloud(Mocks):
             },
             "aws:ec2/eip:Eip": {"publicIp": "203.0.113.7", "publicDns": "ec2-203-0-113-7.example"},
             "tls:index/privateKey:PrivateKey": {"privateKeyPem": self._pem(f"PRIVATE KEY of {args.name}")},
-            "tls:index/selfSignedCert:SelfSignedCert": {"certPem": self._pem(f"CERTIFICATE of {args.name}")},
+            "tls:index/selfSignedCert:SelfSignedCert": {
+                "certPem": self._pem(f"CERTIFICATE of {args.name}"),
+                "validityEndTime": self.expiries.get("ca", "2099-11-25T00:00:00Z"),
+            },
             "tls:index/certRequest:CertRequest": {"certRequestPem": self._pem(f"REQUEST of {args.name}")},
             "tls:index/locallySignedCert:LocallySignedCert": {
                 "certPem": self._pem(f"CERTIFICATE of {args.name}"),
@@ -71,6 +87,10 @@ class Cloud(Mocks):
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         if "PrefixList" in args.token:
             time.sleep(self.prefix_list_seconds)
+        if args.token == "aws:ssm/getParameter:getParameter" and args.args["name"].endswith("-status"):
+            if (word := self.status(args.args["name"])) is None:
+                raise Denied
+            return {"insecureValue": word}
         answers: dict[str, dict[str, Any]] = {
             "aws:ec2/getVpc:getVpc": VPC,
             "aws:ec2/getSubnets:getSubnets": {"ids": self.subnets},

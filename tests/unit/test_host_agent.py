@@ -4,7 +4,6 @@ import ast
 import base64
 import contextlib
 import gzip
-import hashlib
 import json
 import re
 import subprocess
@@ -23,6 +22,7 @@ import aws_docker
 from aws_docker.boot import own
 from aws_docker.host import agent as host_agent
 from aws_docker.host import userdata
+from lab import pack
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -43,48 +43,42 @@ def document(**changes: Any) -> str:
     )
 
 
-def test_the_compressed_agent_is_the_agent() -> None:
-    package = files("aws_docker.host")
-    compressed = base64.b64decode(package.joinpath("agent.yaml.gz.b64").read_text())
-    program = package.joinpath("agent.py").read_text()
-    assert gzip.decompress(compressed).decode() == userdata.head(program), "run `make agent`"
+def program(name: str) -> str:
+    return files("aws_docker.host").joinpath(f"{name}.py").read_text()
 
 
-def test_nothing_but_comments_stays_behind() -> None:
-    program = files("aws_docker.host").joinpath("agent.py").read_text()
-    there = userdata.installed(program)
-    assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program))
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_the_compressed_programs_are_the_programs(name: str) -> None:
+    compressed = base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
+    assert gzip.decompress(compressed).decode() == pack.PARTS[name](program(name)), "run `make agent`"
+
+
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_nothing_but_comments_stays_behind(name: str) -> None:
+    there = userdata.installed(program(name))
+    assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program(name)))
     assert there.startswith("#!/usr/bin/python3 -I\n")
-    assert len(there) < len(program)
+    assert len(there) < len(program(name))
 
 
-def test_the_compressed_program_of_spot_hosts_is_that_program() -> None:
-    package = files("aws_docker.host")
-    compressed = base64.b64decode(package.joinpath("spot.yaml.gz.b64").read_text())
-    program = package.joinpath("spot.py").read_text()
-    text = userdata.entry(userdata.SPOT_PATH, program)
-    assert gzip.decompress(compressed).decode() == text, "run `make agent`"
+def test_spot_hosts_have_a_program_of_their_own() -> None:
     told = userdata.user_data("debian-13", parameter="p", spot=True)
-    assert text in told
+    assert pack.PARTS["spot"](program("spot")) in told
     assert gzip.decompress(userdata.compressed(told)).decode() == told
-    assert own.is_helper(userdata.installed(program))
-    assert not own.is_helper(userdata.installed(program) + "\n")
+    assert userdata.SPOT_PATH not in userdata.user_data("debian-13", parameter="p")
 
 
-@pytest.mark.parametrize(
-    ("name", "known", "is_ours"),
-    [("agent.py", "agents.sha256", own.is_agent), ("spot.py", "spots.sha256", own.is_helper)],
-)
-def test_hosts_of_every_release_are_known(name: str, known: str, is_ours: Callable[[str], bool]) -> None:
-    program = userdata.installed(files("aws_docker.host").joinpath(name).read_text())
-    lines = [line.split() for line in files("aws_docker.host").joinpath(known).read_text().splitlines()]
-    assert lines[-1] == [hashlib.sha256(program.encode()).hexdigest(), aws_docker.__version__], (
-        "run `make agent`"
-    )
-    releases = [release for _, release in lines]
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_hosts_of_every_release_are_known(name: str) -> None:
+    listing = "agents.sha256" if name == "agent" else "programs.sha256"
+    known = files("aws_docker.host").joinpath(listing).read_text().splitlines()
+    releases = [line.split()[-1] for line in known if name == "agent" or f" {name}.py " in line]
+    assert releases[-1] == aws_docker.__version__, "run `make agent`"
     assert len(releases) == len(set(releases)), "one line a release: earlier ones stay"
-    assert is_ours(program)
-    assert not is_ours(program + "\n")
+    is_ours = own.is_agent if name == "agent" else own.opens_nothing
+    installed = userdata.installed(program(name))
+    assert is_ours(installed), "run `make agent`"
+    assert not is_ours(installed + "\n")
 
 
 def test_a_document_is_read() -> None:
@@ -199,6 +193,32 @@ def test_the_firewall_admits_each_family_on_its_own_address(monkeypatch: pytest.
         'iifname "ens5" ip6 saddr { 2001:db8:7::/48 } ip6 daddr 2001:db8::5 tcp dport 2376 accept',
     ]
     assert rules.index("accept\ntcp dport 2376 drop") > rules.index("tcp dport 2375 drop")
+
+
+def test_published_ports_are_for_the_trusted_sources_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {"10.0.5.10": "ens5", "2001:db8::5": "ens5"}
+    monkeypatch.setattr(host_agent, "uplinks", lambda _addresses: links)
+    settings = {"listen": list(links), "trusted": ["10.0.5.0/24", "2001:db8:7::/48"]}
+    without = host_agent.ruleset(settings).splitlines()
+    rules = host_agent.ruleset({**settings, "published": ["8080", "32768-60999"]}).splitlines()
+    assert [line for line in without if line not in rules] == []
+    # 2375 is dropped before, and the host's own connections have such ports: only what comes as a question is dropped.
+    ports = "{ 8080, 32768-60999 }"
+    dropped = rules.index(f'iifname != "lo" tcp dport {ports} ct direction original drop')
+    assert rules.index("tcp dport 2375 drop") < dropped
+    sources = ('iifname "ens5" ip saddr { 10.0.5.0/24 }', 'iifname "ens5" ip6 saddr { 2001:db8:7::/48 }')
+    for source in sources:
+        assert rules.index(f"{source} tcp dport {ports} accept") < dropped
+        forwarded = f"{source} ct status dnat meta l4proto tcp ct original proto-dst {ports} accept"
+        assert rules.index(forwarded) < rules.index('meta oifkind "bridge" ct direction original drop')
+    docker = "ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop"
+    assert rules.index(docker) < rules.index('meta iifkind "bridge" accept')
+
+
+@pytest.mark.parametrize("published", [["8080 accept"], ["}"], [""], [8080.5], ["80-90-100"]])
+def test_a_published_port_that_is_none_is_refused(published: list[Any]) -> None:
+    with pytest.raises(host_agent.Refused):
+        host_agent.read(document(published=published))
 
 
 def test_the_closed_firewall_accepts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

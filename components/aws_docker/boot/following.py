@@ -195,7 +195,7 @@ class Following:
         if own.is_agent(text):
             self.own_host(world)
             return [world]
-        if own.is_helper(text):
+        if own.opens_nothing(text):
             return [world]
         overridden = world.read(later.job(path)) if path.endswith(".override") else None
         if later.CONFIGURED.search(path):

@@ -17,23 +17,23 @@ SETTINGS = "/etc/dockerhost/host.json"
 
 
 @cache
-def _known(programs: str) -> frozenset[str]:
-    listed = files("aws_docker.host").joinpath(programs).read_text(encoding="ascii")
+def _known(listing: str) -> frozenset[str]:
+    listed = files("aws_docker.host").joinpath(listing).read_text(encoding="ascii")
     return frozenset(line.split()[0] for line in listed.splitlines())
 
 
-def _is_among(programs: str, text: str) -> bool:
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() in _known(programs)
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def is_agent(text: str) -> bool:
     """Whether a file is the program that sets up this package's hosts, in this release or an earlier one."""
-    return _is_among("agents.sha256", text)
+    return _digest(text) in _known("agents.sha256")
 
 
-def is_helper(text: str) -> bool:
-    """Whether a file is a program of ours that has Docker serve nobody: on spot hosts, the one that stops it."""
-    return _is_among("spots.sha256", text)
+def opens_nothing(text: str) -> bool:
+    """Whether a file is another of their programs: these start no listener."""
+    return _digest(text) in _known("programs.sha256")
 
 
 def document_path(settings: str) -> str | None:

@@ -7,3 +7,14 @@ DOCKER_PLAIN_PORT: Final = 2375
 DOCKER_TLS_PORT: Final = 2376
 """Docker's TLS port (IANA: docker-s). The number proves nothing: without tlsverify it is as open as 2375."""
 DOCKER_PORTS: Final = (DOCKER_PLAIN_PORT, DOCKER_TLS_PORT)
+DOCKERS_OWN: Final = {
+    DOCKER_PLAIN_PORT: "the Docker API's without TLS",
+    DOCKER_TLS_PORT: "the Docker API's, and open to the trusted sources as it is",
+    # Docker documentation, "Getting started with Swarm mode": open protocols and ports between the hosts.
+    2377: "where Swarm's managers are told what to do",
+    4789: "Swarm's overlay networks'",
+    7946: "where Swarm's nodes find each other",
+    # Docker documentation, "Collect Docker metrics with Prometheus".
+    9323: "where dockerd tells its metrics to whoever asks",
+}
+"""The ports of Docker and Swarm themselves, which no container's port is taken for, and whose each is."""

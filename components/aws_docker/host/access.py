@@ -110,9 +110,12 @@ def document(
     vpc_networks: Sequence[str],
     options: Mapping[str, Any] | None,
     engines: Engines,
+    disk: int,
+    upkeep: Mapping[str, Any] | None,
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
+    published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool,
 ) -> str:
@@ -120,13 +123,15 @@ def document(
     bridge, pools = container_address_pools([*trusted, *vpc_networks])
     listen = served(trusted=trusted, private_ip=private_ip, ipv6=ipv6)
     return userdata.configuration_document(
-        daemon=daemon_configuration(options, bip=bridge, pools=pools, engines=engines),
+        daemon=daemon_configuration(options, bip=bridge, pools=pools, engines=engines, disk=disk),
         listen=listen,
         trusted=trusted if listen else [],
         server_key=server_key,
         server_certificate=server_certificate,
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
+        upkeep=upkeep,
+        published=published if listen else [],
         stop_when_idle_minutes=stop_when_idle_minutes,
         tunnel=tunnel,
     )

@@ -124,6 +124,8 @@ def report(state: str, reason: str = "", refused: str = "") -> None:
         settings = CURRENT / "settings.json"
         in_force = settings.read_text() if settings.exists() else '{"listen": [], "digest": ""}'
         said.update(about(in_force, dockerd, Path(dockerd).stat().st_mtime if dockerd else 0))
+        upkeep = RUN / "upkeep.json"
+        said.update(json.loads(upkeep.read_text()) if upkeep.exists() else {})
     line = json.dumps(said)
     status = RUN / "status.json"
     if status.exists() and status.read_text() == line + "\n":
@@ -278,8 +280,13 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
     # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
     found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
-    if "chosen" in settings:
-        found["chosen"] = settings["chosen"]
+    for name in ("chosen", "upkeep"):
+        if name in settings:
+            found[name] = settings[name]
+    if "published" in settings:
+        found["published"] = [str(ports) for ports in settings["published"]]
+        if not all(re.fullmatch("[0-9]+(-[0-9]+)?", ports) for ports in found["published"]):
+            raise Refused("a published port is no port")
     if idle:
         found["stop_when_idle_minutes"] = idle
     return found, tls
@@ -501,7 +508,8 @@ def whose(device: str, network: str) -> str:
 
 
 def ruleset(settings: dict[str, Any]) -> str:
-    accepts = ""
+    accepts = forwards = ""
+    published = ", ".join(settings.get("published", ()))
     # What has come between two looks at who uses the host.
     accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
@@ -520,8 +528,32 @@ def ruleset(settings: dict[str, Any]) -> str:
                 address,
                 accept,
             )
-    return (
-        """add table inet dockerhost
+            if published:
+                source = 'iifname "%s" %s saddr { %s }' % (link, family, trusted)
+                accepts += "%s tcp dport { %s } accept\n" % (source, published)
+                forwards += "%s ct status dnat meta l4proto tcp ct original proto-dst { %s } accept\n" % (
+                    source,
+                    published,
+                )
+    if published:
+        # What a published port is asked for is rewritten before it comes by, and conntrack knows the port; what a
+        # container with the host's network, or docker-proxy, is asked for is the host's. What comes from a bridge is
+        # Docker's business. Answers have the other direction, except what a router says of one: that it is too large.
+        bridge = 'meta iifkind "bridge" '
+        accepts = (
+            '%stcp dport { %s } accept\n%siifname != "lo" tcp dport { %s } ct direction original drop\n'
+            % (
+                bridge,
+                published,
+                accepts,
+                published,
+            )
+        )
+        forwards = (
+            'meta l4proto { icmp, ipv6-icmp } ct state related accept\n%saccept\n%smeta oifkind "bridge" '
+            "ct direction original drop\n"
+        ) % (bridge, forwards)
+    return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
 chain input {
@@ -534,11 +566,9 @@ type filter hook forward priority -10; policy accept;
 ip daddr 169.254.169.254 drop
 ip6 daddr fd00:ec2::254 drop
 ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
+%s}
 }
-}
-"""
-        % accepts
-    )
+""" % (accepts, forwards)
 
 
 def loaded() -> str:

@@ -28,6 +28,11 @@ class _CommonArgs(TypedDict):
     """Security groups (`sg-...`) whose members may reach the Docker API. The host's firewall cannot see membership:
     it admits the VPC's addresses, and the security group narrows that to the members."""
 
+    published_ports: NotRequired[Sequence[str]]
+    """TCP ports that containers publish and that the trusted sources may reach, such as `"8080"` or `"32768-60999"`;
+    never Docker's or Swarm's own. The host's firewall then keeps whatever else containers publish, and everybody else,
+    out. No certificate is asked for there. Default: none: the security group keeps them closed."""
+
     clients: NotRequired[Sequence[str]]
     """Names of the clients; each gets a certificate of its own, revoked by taking its name away.
     Default: `["default"]`."""
@@ -64,6 +69,10 @@ class _CommonArgs(TypedDict):
     ca_validity_days: NotRequired[int]
     """Days that the certificate authorities are valid. Default: 3650."""
 
+    ca_generations: NotRequired[Sequence[int]]
+    """The generations of the certificate authorities that are trusted, at most two. To renew them: `[1, 2]`, which
+    trusts the old ones and gives clients new certificates, and, once all have those, `[2]`. Default: `[1]`."""
+
     certificate_validity_days: NotRequired[int]
     """Days that server and client certificates are valid. Default: 365."""
 
@@ -84,6 +93,14 @@ class _CommonArgs(TypedDict):
 
     daemon_options: NotRequired[Mapping[str, Any]]
     """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
+
+    prune_images_after_days: NotRequired[int]
+    """Days after which an image that no container has goes; after an hour already where the disk is 85 % full.
+    Default: none."""
+
+    security_updates: NotRequired[str]
+    """When the system installs its own security updates, Docker's included: a window in UTC in which they begin, of
+    every day or of some (`Sat,Sun 22:00-02:00`), or `off`. Default: `03:00-05:00`."""
 
     allow_all_egress: NotRequired[bool]
     """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""

@@ -28,7 +28,8 @@ class DockerFleet(pulumi.ComponentResource):
     """The first host's by name."""
 
     ca_material: pulumi.Output[str | None]
-    """The certificate (PEM) of the CA that signed every server's: clients' `ca.pem`."""
+    """The certificate (PEM) of the CA that signed every server's, while it is renewed the next one's too: clients'
+    `ca.pem`."""
 
     cert_material: pulumi.Output[str | None]
     """The first client's certificate (PEM): its `cert.pem`."""
@@ -55,7 +56,7 @@ class DockerFleet(pulumi.ComponentResource):
     """The security group of all hosts; further rules can be attached to it."""
 
     certificates_expire_at: pulumi.Output[str | None]
-    """When the first of the servers' and clients' certificates expires (RFC 3339)."""
+    """When the first of the servers' and clients' certificates expires, or of their CAs (RFC 3339)."""
 
     def __init__(self, name: str, args: DockerFleetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         fleet = refusing(fleet_plan)(name, args)
@@ -74,7 +75,7 @@ class DockerFleet(pulumi.ComponentResource):
         trusted = lookups.trusted(children, common.sources, vpc_networks)
         group = security_group.security_group(children, subnets[0].vpc_id)
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
-        security_group.ingress_rules(children, group, common.sources, trusted)
+        security_group.ingress_rules(children, group, common.sources, common.published_ports, trusted)
         identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
@@ -83,7 +84,9 @@ class DockerFleet(pulumi.ComponentResource):
             for (host, (own, each)), subnet in zip(hosts.items(), subnets, strict=True)
         }
 
-        materials = certificates.materials(identity, [each.server for each in made.values() if each.server])
+        servers = [each.server for each in made.values() if each.server]
+        certificates.warn_of_ends(self, common.certificates, identity, servers)
+        materials = certificates.materials(identity, servers)
         sleeping.tell(self, common, {f"{name}-{host}": each for host, each in made.items()})
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]

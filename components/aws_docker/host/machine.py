@@ -48,6 +48,8 @@ class Made:
     instance_id: pulumi.Output[str]
     document: pulumi.Output[str]
     """What it is told, known once that stands where it looks."""
+    status: pulumi.Output[str] | None
+    """The parameter that it writes its word to; None where it has no role to write with."""
     server: certificates.Leaf | None
 
 
@@ -92,7 +94,13 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        partial(access.document, engines=common.engines, tunnel=common.tunnel),
+        partial(
+            access.document,
+            engines=common.engines,
+            disk=common.docker_disk,
+            upkeep=common.upkeep,
+            tunnel=common.tunnel,
+        ),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -100,10 +108,11 @@ def machine(
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
-        client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
+        client_authorities=around.identity.client_authorities if around.identity else [],
+        published=common.published_ports,
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
-    instance, told = _instance(children, plan, around.images, subnet, interface, document, before)
+    instance, told, status = _instance(children, plan, around.images, subnet, interface, document, before)
     return Made(
         endpoint=once_known(
             partial(access.endpoint, tunnel=common.tunnel),
@@ -118,6 +127,7 @@ def machine(
         public_ip=public_ip,
         instance_id=instance.id,
         document=told,
+        status=status,
         server=server,
     )
 
@@ -142,7 +152,7 @@ def _server(
         private=interface.private_dns_name,
         public=public.public_dns if public else None,
     )
-    return certificates.server(children, common.certificates, identity.servers, addresses, names)
+    return certificates.server(children, common.certificates, identity, addresses, names)
 
 
 def _instance(
@@ -153,8 +163,8 @@ def _instance(
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
-) -> tuple[aws.ec2.Instance, pulumi.Output[str]]:
-    """The instance, and the document that it is told, known once that stands where it looks."""
+) -> tuple[aws.ec2.Instance, pulumi.Output[str], pulumi.Output[str] | None]:
+    """The instance; the document that it is told, known once that stands where it looks; where it writes its word."""
     common, machine = plan.common, plan.machine
     volume = (
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
@@ -237,7 +247,7 @@ def _instance(
             stop_instance_before_detaching=True,
             opts=children.options(delete_before_replace=True),
         )
-    return instance, parameter.value if parameter else document
+    return instance, parameter.value if parameter else document, status.name if status else None
 
 
 def _data_volume(
