@@ -6,8 +6,7 @@ other bytes would replace hosts; the digests tell the policies and the audit whi
 
 import base64
 import hashlib
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +18,15 @@ from aws_docker.host import userdata
 _FOLDER: Final = Path(userdata.__file__).parent
 PARTS: Final[dict[str, Callable[[str], str]]] = {
     "agent": userdata.head,
-    "spot": partial(userdata.entry, userdata.SPOT_PATH),
+    "spot": userdata.spot,
     "upkeep": userdata.upkeep,
 }
 """What user-data says of each program, which is named as its file is."""
+
+
+def said(names: Sequence[str]) -> str:
+    """What user-data says of several programs."""
+    return "".join(PARTS[name]((_FOLDER / f"{name}.py").read_text()) for name in names)
 
 
 def digest(name: str) -> str:
@@ -32,10 +36,9 @@ def digest(name: str) -> str:
 
 def main() -> None:
     """All programs."""
-    for name, said in PARTS.items():
-        text = said((_FOLDER / f"{name}.py").read_text())
-        packed = zopfli.gzip.compress(text.encode())
-        (_FOLDER / f"{name}.yaml.gz.b64").write_text(base64.b64encode(packed).decode() + "\n")
+    for names in userdata.PACKS:
+        packed = zopfli.gzip.compress(said(names).encode())
+        (_FOLDER / f"{'-'.join(names)}.yaml.gz.b64").write_text(base64.b64encode(packed).decode() + "\n")
     _note("agents.sha256", [digest("agent")])
     _note("programs.sha256", [f"{digest(name)}  {name}.py" for name in PARTS if name != "agent"])
 

@@ -22,6 +22,7 @@ import aws_docker
 from aws_docker.boot import own
 from aws_docker.host import agent as host_agent
 from aws_docker.host import userdata
+from aws_docker.host.systems import OperatingSystem
 from lab import pack
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
@@ -47,10 +48,22 @@ def program(name: str) -> str:
     return files("aws_docker.host").joinpath(f"{name}.py").read_text()
 
 
-@pytest.mark.parametrize("name", pack.PARTS)
-def test_the_compressed_programs_are_the_programs(name: str) -> None:
-    compressed = base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
-    assert gzip.decompress(compressed).decode() == pack.PARTS[name](program(name)), "run `make agent`"
+@pytest.mark.parametrize("names", userdata.PACKS, ids="-".join)
+def test_the_compressed_programs_are_the_programs(names: tuple[str, ...]) -> None:
+    packed = files("aws_docker.host").joinpath(f"{'-'.join(names)}.yaml.gz.b64").read_text()
+    assert gzip.decompress(base64.b64decode(packed)).decode() == pack.said(names), "run `make agent`"
+
+
+@pytest.mark.parametrize("os", OperatingSystem)
+def test_every_host_has_room_for_all_of_its_programs(os: OperatingSystem) -> None:
+    longest = "n" * 51
+    userdata.user_data(
+        os,
+        parameter=f"{longest}-configuration-1234567",
+        status=f"{longest}-status-1234567",
+        volume_id="vol-0123456789abcdef0",
+        spot=True,
+    )
 
 
 @pytest.mark.parametrize("name", pack.PARTS)

@@ -8,6 +8,7 @@ User-data travels as gzip, which cloud-init unpacks: the host's program would no
 
 import base64
 import gzip
+import itertools
 import json
 import re
 import struct
@@ -38,7 +39,6 @@ STATUS_AT_FIRST = json.dumps(
 SPOT_PATH = "/usr/local/sbin/dockerhost-spot"
 """Where spot.py is installed, on spot hosts."""
 
-_BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
 [Unit]
 Description=Sets up the guarded Docker host, again until it succeeds
@@ -73,7 +73,6 @@ WantedBy=timers.target
 """,
 }
 
-_SPOT_UNIT_PATH = "/etc/systemd/system/dockerhost-spot.service"
 _SPOT_UNIT = f"""\
 [Unit]
 Description=Ends the containers when EC2 is about to take the instance
@@ -146,8 +145,12 @@ def installed(program: str) -> str:
 
 
 def head(program: str) -> str:
-    """How every user-data begins: with the host's program. `make agent` compresses it."""
-    return "#cloud-config\nwrite_files:\n" + entry("/usr/local/sbin/dockerhost", program)
+    """How every user-data begins: with the host's program, and the unit that starts it. `make agent` compresses it."""
+    return (
+        "#cloud-config\nwrite_files:\n"
+        + entry("/usr/local/sbin/dockerhost", program)
+        + _unit("bootstrap.service", _BOOTSTRAP_UNIT)
+    )
 
 
 def entry(path: str, program: str) -> str:
@@ -160,35 +163,50 @@ def entry(path: str, program: str) -> str:
 def upkeep(program: str) -> str:
     """The same for upkeep.py, with the units that run it."""
     return entry(UPKEEP_PATH, program) + "".join(
-        f'- path: "/etc/systemd/system/dockerhost-upkeep.{kind}"\n  permissions: "0644"\n  content: |\n'
-        + textwrap.indent(text, "   ")
-        for kind, text in _UPKEEP_UNITS.items()
+        _unit(f"upkeep.{kind}", text) for kind, text in _UPKEEP_UNITS.items()
     )
 
 
+def spot(program: str) -> str:
+    """The same for spot.py."""
+    return entry(SPOT_PATH, program) + _unit("spot.service", _SPOT_UNIT)
+
+
+def _unit(name: str, text: str) -> str:
+    return (
+        f'- path: "/etc/systemd/system/dockerhost-{name}"\n  permissions: "0644"\n  content: |\n'
+        + textwrap.indent(text, "   ")
+    )
+
+
+PACKS = tuple(
+    ("agent", *others)
+    for number in (2, 1, 0)
+    for others in itertools.combinations(("upkeep", "spot"), number)
+)
+"""The programs that user-data begins with, in every combination, the longest first. Each is compressed as one: a program
+says much that another has said."""
+
+
 @cache
-def _packed(name: str) -> bytes:
+def _packed(names: tuple[str, ...]) -> bytes:
     # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
-    return base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
+    return base64.b64decode(files("aws_docker.host").joinpath(f"{'-'.join(names)}.yaml.gz.b64").read_text())
 
 
 @cache
-def _text(name: str) -> str:
-    return gzip.decompress(_packed(name)).decode()
+def _text(names: tuple[str, ...]) -> str:
+    return gzip.decompress(_packed(names)).decode()
 
 
 def compressed(text: str) -> bytes:
-    """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
-    programs = b""
-    for name in ("agent", "upkeep", "spot"):
-        if text.startswith(_text(name)):
-            programs += _packed(name)
-            text = text.removeprefix(_text(name))
-    rest = text.encode()
+    """User-data as EC2 gets it: two members of one gzip file (RFC 1952), our programs compressed and the rest as is."""
+    names = next(each for each in PACKS if text.startswith(_text(each)))
+    rest = text.removeprefix(_text(names)).encode()
     # A stored block (RFC 1951, 3.2.4) of at most 65,535 bytes: the same bytes on every machine.
     block = b"\1" + struct.pack("<HH", len(rest), len(rest) ^ 0xFFFF) + rest
     member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block + struct.pack("<II", zlib.crc32(rest), len(rest))
-    return programs + member
+    return _packed(names) + member
 
 
 def user_data(
@@ -214,21 +232,17 @@ def user_data(
     if status is not None:
         host["status"] = status
     entries: list[dict[str, str]] = []
-    programs = _text("agent")
+    names = ["agent"]
     if document is None:
         host["parameter"] = parameter
         # In user-data beside the document there is no room for it.
-        programs += _text("upkeep")
+        names.append("upkeep")
     else:
         host["document"] = DOCUMENT_PATH
         entries.append({"path": DOCUMENT_PATH, "permissions": "0400", "content": document})
-    entries += [
-        {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
-        {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
-    ]
+    entries.append({"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)})
     if spot:
-        programs += _text("spot")
-        entries.append({"path": _SPOT_UNIT_PATH, "permissions": "0644", "content": _SPOT_UNIT})
+        names.append("spot")
     lines: list[str] = []
     for each in entries:
         content = each.pop("content").rstrip("\n")
@@ -247,6 +261,7 @@ def user_data(
     if document is None:
         lines.append("- [systemctl, enable, --now, dockerhost-upkeep.timer]")
     rest = "\n".join(lines) + "\n"
+    programs = _text(tuple(names))
     size = len(rest.encode())
     size = len(compressed(programs + rest)) if size < USER_DATA_LIMIT else size
     if size > USER_DATA_LIMIT:
