@@ -65,7 +65,7 @@ def test_what_runs_over_the_years_comes_where_the_document_does_not() -> None:
     for kind in ("service", "timer"):
         assert f"/etc/systemd/system/dockerhost-upkeep.{kind}" in fetched
     delivered = userdata.user_data("debian-12", document="{}")
-    assert "upkeep" not in delivered.removeprefix(userdata._text("agent"))
+    assert "upkeep" not in delivered.removeprefix(userdata._text(("agent",)))
 
 
 def test_a_document_in_user_data_is_for_root_only() -> None:

@@ -184,8 +184,8 @@ PACKS = tuple(
     for number in (2, 1, 0)
     for others in itertools.combinations(("upkeep", "spot"), number)
 )
-"""The programs that user-data begins with, in every combination, the longest first. Each is compressed as one: a program
-says much that another has said."""
+"""The programs that user-data begins with, in every combination, the longest first. Each is compressed as one: they
+have much in common."""
 
 
 @cache
