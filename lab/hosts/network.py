@@ -167,7 +167,19 @@ class Network:
         name = self._router(f"site{number}")
         near, far = f"198.19.{number}.1", f"198.19.{number}.2"
         self._wires[name] = number
-        ip("link", "add", f"to{number}", "type", "veth", "peer", "name", "up0", "netns", name, namespace=self.router)
+        ip(
+            "link",
+            "add",
+            f"to{number}",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "up0",
+            "netns",
+            name,
+            namespace=self.router,
+        )
         ip("address", "add", f"{near}/30", "dev", f"to{number}", namespace=self.router)
         ip("link", "set", f"to{number}", "up", namespace=self.router)
         ip("address", "add", f"{far}/30", "dev", "up0", namespace=name)

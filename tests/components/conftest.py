@@ -19,6 +19,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 from aws_docker import DockerHost
+from aws_docker.host.userdata import STATUS_AT_FIRST
 
 VPC = {"id": "vpc-0a1b2c3d", "cidrBlockAssociations": [{"cidrBlock": "172.31.0.0/16"}]}
 SUBNET = {"id": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d", "availabilityZone": "eu-central-1a"}
@@ -41,6 +42,8 @@ class Cloud(Mocks):
         self.expiries = {"server": "2027-11-24T00:00:00Z", "client": "2027-11-25T00:00:00Z"}
         self.pem_length = 0
         self.prefix_list_seconds = 0.0
+        self.statuses: dict[str, list[str]] = {}
+        """What a status parameter holds, each time that it is read; the last from then on."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
@@ -70,6 +73,10 @@ class Cloud(Mocks):
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         if "PrefixList" in args.token:
             time.sleep(self.prefix_list_seconds)
+        name = str(args.args.get("name"))
+        if name.endswith("-status"):
+            told = self.statuses.get(name, [STATUS_AT_FIRST])
+            return {"insecureValue": told.pop(0) if len(told) > 1 else told[0]}
         answers: dict[str, dict[str, Any]] = {
             "aws:ec2/getVpc:getVpc": VPC,
             "aws:ec2/getSubnets:getSubnets": {"ids": self.subnets},
@@ -81,7 +88,7 @@ class Cloud(Mocks):
             "aws:ec2/getManagedPrefixList:getManagedPrefixList": {
                 "entries": [{"cidr": cidr, "description": ""} for cidr in self.prefix_list]
             },
-            "aws:ssm/getParameter:getParameter": {"insecureValue": f"ami of {args.args.get('name')}"},
+            "aws:ssm/getParameter:getParameter": {"insecureValue": f"ami of {name}"},
         }
         return answers[args.token]
 

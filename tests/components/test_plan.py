@@ -23,6 +23,7 @@ PURE = [
     "container_networks",
     "daemon_json",
     "keys",
+    "membership",
     "placement",
     "plan",
     "reading",
@@ -87,6 +88,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
         "allow_all_egress": str(common.allow_all_egress),
         "wait_until_ready": str(common.wait_until_ready),
+        "swarm_managers": {(): "no Swarm"}[common.managers],
     }
 
 

@@ -17,7 +17,7 @@ _COMPONENTS: Final = "aws-docker:index:"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
 _ENDING: Final = {"closed", "refused", "obstructed", "stale"}
-_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching"}
+_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching", "joining", "waiting"}
 _SHORT: Final = 12
 
 

@@ -7,3 +7,9 @@ DOCKER_PLAIN_PORT: Final = 2375
 DOCKER_TLS_PORT: Final = 2376
 """Docker's TLS port (IANA: docker-s). The number proves nothing: without tlsverify it is as open as 2375."""
 DOCKER_PORTS: Final = (DOCKER_PLAIN_PORT, DOCKER_TLS_PORT)
+
+SWARM_MANAGEMENT_PORT: Final = 2377
+"""Where a Swarm's managers are joined and kept (TCP, mutual TLS): its control plane."""
+SWARM_PORTS: Final = (("tcp", SWARM_MANAGEMENT_PORT), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
+"""What a Swarm's members say among themselves (Docker, "Getting started with swarm mode"): the control plane, their
+gossip, and the packets of overlay networks (VXLAN), which whoever may send some can forge."""

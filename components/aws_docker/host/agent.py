@@ -8,9 +8,11 @@
 # there is: keep it small.
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import functools
+import gzip
 import hashlib
 import hmac
 import ipaddress
@@ -44,6 +46,7 @@ DOCKER_DATA = "/var/lib/docker"
 CONTAINERD_DATA = "/var/lib/containerd"
 # With Docker's data, whose networks it is about: they outlive an instance together.
 KEPT = Path(DOCKER_DATA) / "dockerhost-networks.json"
+OWNED = Path(DOCKER_DATA) / "dockerhost-swarm"
 IMDS = "http://169.254.169.254/latest/"
 # Unattended upgrades hold the lock for minutes.
 APT = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
@@ -80,6 +83,10 @@ WantedBy=multi-user.target
 
 class Refused(Exception):
     document = ""
+
+
+class Waiting(Refused):
+    pass
 
 
 def run(*argv: str, stdin: str | None = None) -> str:
@@ -252,6 +259,9 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             else []
         )
         daemon = dict(settings["daemon"])
+        swarm = settings.get("swarm", {"members": {}})
+        for address in (*swarm["members"].values(), *([swarm["address"]] if "swarm" in settings else ())):
+            ipaddress.IPv4Address(address)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("the configuration document is not valid (%s)" % type(error).__name__) from None
     if settings.get("version") != 1:
@@ -271,8 +281,9 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
     found = {"listen": listen, "trusted": trusted, "daemon": daemon}
-    if "chosen" in settings:
-        found["chosen"] = settings["chosen"]
+    for name in ("chosen", "swarm"):
+        if name in settings:
+            found[name] = settings[name]
     return found, tls
 
 
@@ -507,8 +518,26 @@ def ruleset(settings: dict[str, Any]) -> str:
                 family,
                 address,
             )
-    return (
-        """add table inet dockerhost
+    between, swarm = "", settings.get("swarm")
+    if swarm:
+        # Its control plane, its gossip and its overlay networks (VXLAN): for the members, and for no container.
+        ports = "%s { 2377, 4789, 7946 }"
+        members = ", ".join(swarm["members"].values())
+        dport = "meta l4proto { tcp, udp } " + ports % "th dport"
+        for link in ("lo", *uplinks([swarm["address"]]).values()):
+            accepts += 'iifname "%s" ip saddr { %s } ip daddr %s %s accept\n' % (
+                link,
+                members,
+                swarm["address"],
+                dport,
+            )
+        accepts += dport + " drop\n"
+        between = "ip daddr { %s } %s drop\nct status dnat meta l4proto { tcp, udp } %s drop\n" % (
+            members,
+            dport,
+            ports % "ct original proto-dst",
+        )
+    return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
 chain input {
@@ -521,11 +550,9 @@ type filter hook forward priority -10; policy accept;
 ip daddr 169.254.169.254 drop
 ip6 daddr fd00:ec2::254 drop
 ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
+%s}
 }
-}
-"""
-        % accepts
-    )
+""" % (accepts, between)
 
 
 def loaded() -> str:
@@ -645,11 +672,16 @@ def sync(document: str) -> None:
         generation = stage(document)
         check(generation)
         validate(generation)
+        same = before and contents(before) == contents(generation)
+        settings = settings_of(generation)
+        if before and not same and "swarm" in settings and not (RUN / "turn").exists():
+            # Its program (swarm.py) sees to it that the members restart one after the other.
+            (RUN / "waits").touch()
+            raise Waiting("a restart waits for this host's turn in the Swarm")
         swap(generation)
         kept.append(generation)
-        settings = settings_of(generation)
         try:
-            if before and contents(before) == contents(generation):
+            if same:
                 load_firewall(settings)
             else:
                 start(settings)
@@ -671,10 +703,15 @@ def ready() -> None:
     settings = settings_of(CURRENT)
     way = obstruction(settings)
     state = show("docker.service", "ActiveState")
+    # What the Swarm's program says of a host that is no member, or of a Swarm without its quorum.
+    swarm = RUN / "swarm"
+    outside = (swarm.read_text() if swarm.exists() else "it starts") if "swarm" in settings else ""
     if state != "active":
         report("closed", "docker.service is %s: somebody has stopped it" % state)
     elif way:
         report("obstructed", way)
+    elif outside:
+        report("joining", "the Swarm: " + outside)
     else:
         report("ready", "dockerd listens on %s" % (", ".join(settings["listen"]) or "its local socket only"))
 
@@ -686,6 +723,9 @@ def follow() -> int:
         document = fetch(configuration())
         refused = digest_of(document)
         sync(document)
+    except Waiting as error:
+        report("waiting", "the configuration in force is kept: %s" % error)
+        return 1
     except Exception as error:
         report("stale", "the configuration in force is kept: %s" % error, refused)
         return 1
@@ -792,6 +832,17 @@ def install(tools: list[Any]) -> None:
         BEGUN.unlink()
 
 
+def join_swarm(parameter: str, digest: str) -> None:
+    # The members' program is a parameter that whoever may write it shall not change.
+    packed = parameter_store("GetParameter", Name=parameter)["Parameter"]["Value"]
+    if digest_of(packed) != digest:
+        raise Refused("%s holds another program than this host was made with" % parameter)
+    program = Path(AGENT + "-swarm")
+    program.write_bytes(gzip.decompress(base64.b64decode(packed)))
+    program.chmod(0o755)
+    run(str(program), "install")
+
+
 def bootstrap() -> int:
     host = configuration()
     document = ""
@@ -825,6 +876,10 @@ def bootstrap() -> int:
             link.parent.chmod(0o755)
             link.unlink(missing_ok=True)
             link.symlink_to(CURRENT / name)
+        if OWNED.exists():
+            # Of an earlier instance, on a data volume or a copied disk: this one joins anew.
+            shutil.rmtree(DOCKER_DATA + "/swarm", ignore_errors=True)
+            OWNED.unlink()
         # What is enabled matters at the next boot: systemd need not read all units again for it.
         run("systemctl", "unmask", "--no-reload", *DOCKER)
         sync(document)
@@ -832,6 +887,8 @@ def bootstrap() -> int:
         run("systemctl", "enable", "--no-reload", *off, "dockerhost-watch.service")
         run("systemctl", "disable", "--no-reload", "dockerhost-bootstrap.service")
         run("systemctl", "start", "dockerhost-watch.service")
+        if "swarm" in host:
+            join_swarm(*host["swarm"])
         ready()
     except Exception as error:
         DROP_IN.unlink(missing_ok=True)

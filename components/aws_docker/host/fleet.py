@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group, waiting
+from . import advice, certificates, lookups, members, security_group, waiting
 from .arguments import DockerFleetArgs
 from .certificates import by_name
 from .children import Children, refusing
-from .machine import Surroundings, machine
+from .machine import Surroundings, machine, network_interface
 from .plan import fleet_plan
 
 
@@ -24,7 +24,10 @@ class DockerFleet(pulumi.ComponentResource):
     """What clients connect to, by host, e.g. `tcp://10.0.5.10:2376`; empty where nobody is trusted."""
 
     endpoint: pulumi.Output[str | None]
-    """The first host's by name."""
+    """The first host's by name; in a Swarm, the first manager's."""
+
+    manager_endpoints: pulumi.Output[Mapping[str, str]]
+    """The endpoints of a Swarm's managers, by host: any of them takes commands. Empty without a Swarm."""
 
     ca_material: pulumi.Output[str | None]
     """The certificate (PEM) of the CA that signed every server's: clients' `ca.pem`."""
@@ -76,9 +79,23 @@ class DockerFleet(pulumi.ComponentResource):
         security_group.ingress_rules(children, group, common.sources, trusted)
         identity = certificates.identity(children, common.certificates) if common.sources.remote else None
         images = lookups.Images(children, common)
-        around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
+        among = members.group(children, subnets[0].vpc_id) if common.managers else None
+        around = Surroundings(trusted, vpc_networks, group, images, identity, egress, among)
+        interfaces = {
+            host: network_interface(own, around, subnet)
+            for (host, (own, _)), subnet in zip(hosts.items(), subnets, strict=True)
+        }
+        addresses = {host: interface.private_ip for host, interface in interfaces.items()}
+        swarm = members.shared(children, common, addresses) if among else None
         made = {
-            host: machine(own, fleet.host(each), around, subnet)
+            host: machine(
+                own,
+                fleet.host(each),
+                around,
+                subnet,
+                interfaces[host],
+                members.Member(swarm, host) if swarm else None,
+            )
             for (host, (own, each)), subnet in zip(hosts.items(), subnets, strict=True)
         }
 
@@ -86,9 +103,12 @@ class DockerFleet(pulumi.ComponentResource):
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]
         materials = waiting.held_materials(answers, materials)
-        first = next(iter(made.values()))
+        first = made[min(common.managers, default=next(iter(made)))]
         self.endpoint = waiting.held(answers, first.endpoint)
         self.endpoints = waiting.held(answers, by_name({host: each.endpoint for host, each in made.items()}))
+        self.manager_endpoints = waiting.held(
+            answers, by_name({host: made[host].endpoint for host in sorted(common.managers)})
+        )
         self.ca_material = materials.ca
         self.cert_material = materials.first_certificate
         self.key_material = materials.first_key

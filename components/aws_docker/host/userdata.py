@@ -8,6 +8,7 @@ User-data travels as gzip, which cloud-init unpacks: the host's program would no
 
 import base64
 import gzip
+import hashlib
 import json
 import re
 import struct
@@ -61,12 +62,13 @@ def configuration_document(
     server_certificate: str = "",
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
+    swarm: Mapping[str, Any] | None = None,
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
     and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another.
+    unless a trusted source needs another. `swarm` is what a member of a Swarm is told: see swarm.py.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -78,6 +80,8 @@ def configuration_document(
     }
     if chosen:
         document["chosen"] = list(chosen)
+    if swarm is not None:
+        document["swarm"] = dict(swarm)
     if listen:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
@@ -104,6 +108,17 @@ def head(program: str) -> str:
         '#cloud-config\nwrite_files:\n- path: "/usr/local/sbin/dockerhost"\n  permissions: "0755"\n  content: |\n'
         + textwrap.indent(installed(program), "   ")
     )
+
+
+def sha256(text: str) -> str:
+    """What a host knows a text by."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def swarm_program() -> str:
+    """swarm.py, as a parameter holds it for a Swarm's members: no user-data has room for two programs."""
+    return files("aws_docker.host").joinpath("swarm.gz.b64").read_text().strip()
 
 
 @cache
@@ -133,12 +148,14 @@ def user_data(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    swarm: str | None = None,
 ) -> str:
     """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
-    writes its state to, where its role lets it.
+    writes its state to, where its role lets it. `swarm` names the one that holds a Swarm's members' program, which the
+    host takes for what it is by its digest.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
@@ -147,6 +164,8 @@ def user_data(
         host["volume"] = volume_id
     if status is not None:
         host["status"] = status
+    if swarm is not None:
+        host["swarm"] = [swarm, sha256(swarm_program())]
     entries: list[dict[str, str]] = []
     if document is None:
         host["parameter"] = parameter
@@ -191,7 +210,10 @@ def user_data_base64(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    swarm: str | None = None,
 ) -> str:
     """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
-    text = user_data(os, parameter=parameter, document=document, volume_id=volume_id, status=status)
+    text = user_data(
+        os, parameter=parameter, document=document, volume_id=volume_id, status=status, swarm=swarm
+    )
     return base64.b64encode(compressed(text)).decode()
