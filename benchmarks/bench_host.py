@@ -37,7 +37,7 @@ _ASK_ONCE = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n"
 
 def figures() -> Iterator[Figure]:
     with ExitStack() as stack:
-        lab = _Lab.start(stack)
+        lab = Lab.start(stack)
         ours, plain = in_turns(lab.boot_ours, lab.boot_plain, runs=_BOOTS)
         yield Figure(
             "boot to the first answer by mutual TLS",
@@ -53,7 +53,7 @@ def figures() -> Iterator[Figure]:
         yield from _builds(lab, stack)
 
 
-def _requests(lab: "_Lab") -> Iterator[Figure]:
+def _requests(lab: "Lab") -> Iterator[Figure]:
     tls, unix, ssh = in_turns(
         lambda: _connect(_CONNECTIONS["TLS"], lab.connect_tls, lab.namespace),
         lambda: _connect(_CONNECTIONS["socket"], lab.connect_socket, lab.namespace),
@@ -81,7 +81,7 @@ def _requests(lab: "_Lab") -> Iterator[Figure]:
     )
 
 
-def _builds(lab: "_Lab", stack: ExitStack) -> Iterator[Figure]:
+def _builds(lab: "Lab", stack: ExitStack) -> Iterator[Figure]:
     context = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dockerhost-bench-")))
     (context / "Dockerfile").write_text("FROM scratch\nCOPY content /\n")
     # Random: neither end may compress it, nor know it from the last time.
@@ -130,7 +130,7 @@ def _keep(times: int, connect: Callable[[], socket.socket], namespace: str) -> f
     return network.within(namespace, ask)
 
 
-def _ask_by_ssh(times: int, lab: "_Lab") -> float:
+def _ask_by_ssh(times: int, lab: "Lab") -> float:
     """The same by what `docker -H ssh://` runs for each connection."""
     command = [str(lab.ssh), "-l", "root", "--", lab.host.private_ip, "docker", "system", "dial-stdio"]
     started = time.perf_counter()
@@ -149,8 +149,8 @@ def _expect_ok(answer: bytes) -> None:
 
 
 @dataclass
-class _Lab:
-    """One instance of each kind, booted in turns: an address is one machine's at a time."""
+class Lab:
+    """A stack of the engine, with one instance of each kind, booted in turns: an address is one machine's at a time."""
 
     cloud: Cloud
     wires: network.Network
@@ -160,9 +160,11 @@ class _Lab:
     folder: Path
     stack: ExitStack
     host: Machine
+    engine: Stack
+    """The stack that the host is of."""
 
     @classmethod
-    def start(cls, stack: ExitStack) -> "_Lab":
+    def start(cls, stack: ExitStack) -> "Lab":
         base = image.ensure()
         folders.clean()
         cloud = stack.enter_context(Cloud())
@@ -187,7 +189,9 @@ class _Lab:
             (folder / f"{name}.pem").write_text(outputs[f"{name}_material"])
         wires = stack.enter_context(network.Network())
         host = Machine(cloud, outputs["instance_id"], wires, base)
-        lab = cls(cloud, wires, base, outputs, started["Instances"][0]["InstanceId"], folder, stack, host)
+        lab = cls(
+            cloud, wires, base, outputs, started["Instances"][0]["InstanceId"], folder, stack, host, made
+        )
         stack.callback(lambda: lab.host.stop())
         return lab
 

@@ -47,6 +47,8 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"daemon_options": {"hosts": ["tcp://0.0.0.0:2375"]}},
         {"daemon_options": {"tlsverify": False}},
         {"allow_all_egress": 1},
+        {"session_manager_tunnel": True, "key_delivery": "user-data"},
+        {"session_manager_tunnel": True, "os": "debian-13"},
         {"wait_until_ready": True},
         {"tags": {"team": 7}},
         {"renew_before_days": 400},

@@ -27,6 +27,7 @@ from lab.engine.stack import Stack
 from lab.hosts import certs, image, machine, network
 from lab.hosts.client import connect, ping
 from lab.hosts.during_up import Booted
+from lab.hosts.power import Powered
 
 ROOT = Path(__file__).parent.parent
 OFFICE = "10.0.0.0/16"
@@ -185,6 +186,8 @@ def _boot_and_try(
         same = "the same" if renewed["instance_id"] == outputs["instance_id"] else "another"
         report.row("the instance, after all changes", "EC2", "the same", same)
     context.refresh("aws-docker context, after the renewal", renewed)
+    with step("let the host fall asleep, and wake it"):
+        _sleep_and_wake(report, wires, base, cloud, pulumi, host, folder)
     with step("one `pulumi up` from nothing to a running container"):
         _one_up(report, base)
 
@@ -286,6 +289,47 @@ def _audit_and_probe(
             served = ", alice is served" if port["bundle_works"] else ""
             report.row(f"probe: {port['port']}", side, wanted, port["verdict"] + served)
     return ask(None, "audit", "--trusted", TRUSTED)
+
+
+def _sleep_and_wake(
+    report: Report,
+    wires: network.Network,
+    base: image.Image,
+    cloud: Cloud,
+    pulumi: Stack,
+    host: machine.Machine,
+    folder: Path,
+) -> None:
+    """`stop_when_idle_minutes` and `aws-docker start`; three seconds instead of minutes, so that nobody waits."""
+    (parameter,) = [each for each in pulumi.resources() if each["urn"].endswith("::docker-configuration")]
+    ssm = cloud.client("ssm")
+    stored = ssm.get_parameter(Name=parameter["id"], WithDecryption=True)["Parameter"]
+
+    def tell(document: str) -> None:
+        ssm.put_parameter(Name=parameter["id"], Value=document, Type="SecureString", Overwrite=True)
+
+    tell(json.dumps({**json.loads(stored["Value"]), "stop_when_idle_minutes": 0.05}))
+    host.run(["/usr/local/sbin/dockerhost", "sync"])
+    host.run(["systemctl", "restart", "dockerhost-watch.service"])
+    with Powered(cloud, host) as power:
+        until = time.monotonic() + 60
+        while power.state == "running" and time.monotonic() < until:
+            time.sleep(0.1)
+        report.row("the host, when nobody has used it", "EC2", "stopped", power.state)
+        tell(stored["Value"])
+        woken = pulumi.aws_docker("start", "--timeout", "120")
+        outputs = pulumi.outputs()
+        bundle = folder / "woken"
+        bundle.mkdir()
+        for name in ("ca", "cert", "key"):
+            (bundle / f"{name}.pem").touch(0o600)
+            (bundle / f"{name}.pem").write_text(outputs[f"{name}_material"])
+        settings = [f"DOCKER_HOST={outputs['endpoint']}", "DOCKER_TLS_VERIFY=1", f"DOCKER_CERT_PATH={bundle}"]
+        docker = shutil.which("docker") or str(base.docker_cli)
+        images = network.run_in(wires.trusted, ["env", *settings, docker, "images", "-q", "busybox"])
+        kept = woken.exit_code == 0 and bool(images.stdout.strip())
+        seen = "its images" if kept else (woken.stderr or images.stderr).strip()[-80:]
+        report.row("`aws-docker start`, and what the host has then", "trusted", "its images", seen)
 
 
 class _Context:

@@ -91,6 +91,8 @@ def problem(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     if program == "docker" and not (_is_local(arguments) or _is_loopback(daemon)):
         return f"`{shown}` would talk to a daemon"
     here = "--help" in arguments or (any(map(_is_loopback, arguments)) and not any(map(_is_away, arguments)))
+    # A tunnel's near end is on loopback; where its far end is, says the API that is asked for it.
+    here = here or (arguments[:1] == ["tunnel"] and _is_loopback(settings.get("AWS_ENDPOINT_URL", "")))
     if program == "aws-docker" and _TALKS & set(arguments[:1]) and not here:
         return f"`{shown}` would talk to a host"
     return ""

@@ -22,6 +22,10 @@ if generation := config.get_int("certificateGeneration"):
     args["certificate_generation"] = generation
 if (renew_before_days := config.get_int("renewBeforeDays")) is not None:
     args["renew_before_days"] = renew_before_days
+if (minutes := config.get_int("stopWhenIdleMinutes")) is not None:
+    args["stop_when_idle_minutes"] = minutes
+if (spot := config.get_bool("spot")) is not None:
+    args["spot"] = spot
 
 host = DockerHost("docker", args)
 

@@ -12,7 +12,7 @@ from moto.ec2.models import ec2_backends
 from moto.server import main
 from moto.ssm import models as ssm
 
-from lab.engine import associations
+from lab.engine import associations, sessions
 
 IMAGE_PARAMETERS = {
     "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64": ("al2023", "x86_64"),
@@ -59,4 +59,5 @@ class Parameters(ssm.ParameterDict):
 if __name__ == "__main__":
     ssm.ParameterDict = Parameters
     associations.extend()
+    sessions.extend()
     main(sys.argv[1:])

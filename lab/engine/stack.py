@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,7 @@ class Stack:
     ) -> None:
         self.name = name
         self.project = project
+        self._cloud = cloud
         self._program = program
         self._made = folder is None
         self.folder = folder or folders.make("stack")
@@ -241,6 +243,18 @@ class Stack:
                 changes = summary.get("resourceChanges") or {}
                 result.changes = {kind: count for kind, count in changes.items() if kind != "same"}
         return result
+
+    def aws_docker(self, *arguments: str) -> Result:
+        """Our own command, as who works with this stack runs it."""
+        done = subprocess.run(
+            [*self._within, str(Path(sys.executable).with_name("aws-docker")), *arguments],
+            cwd=self.folder,
+            env={**self._environment, **self._cloud.environment, "COLUMNS": "120"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
 
     def cli(self, *arguments: str) -> Result:
         """Run any command of the CLI on this stack."""

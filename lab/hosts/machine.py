@@ -189,8 +189,8 @@ class Machine:
         self._nspawn.wait(30)
         self._off()
 
-    def reboot(self) -> None:
-        """An orderly shutdown, and the next boot."""
+    def shut_down(self) -> None:
+        """An orderly shutdown."""
         assert self._nspawn
         self.run(["systemctl", "poweroff"], check=False)
         try:
@@ -199,7 +199,20 @@ class Machine:
             self.power_cut()
         else:
             self._off()
+
+    def reboot(self) -> None:
+        """An orderly shutdown, and the next boot."""
+        self.shut_down()
         self.boot()
+
+    def has_powered_off(self) -> bool:
+        """Whether the machine has shut itself down; it can then be booted again, as EC2 starts a stopped instance."""
+        if self._nspawn is None:
+            return True
+        if self._nspawn.poll() is None:
+            return False
+        self._off()
+        return True
 
     def stop(self) -> None:
         self.power_cut()

@@ -42,6 +42,8 @@ class Surroundings:
         """Any of: imds, role, ssm-denied, ssm-timeout, ssm-garbage, ssm-empty, put-denied, put-timeout, mirror."""
         self.met: set[str] = set()
         """The faults that the host has run into."""
+        self.notice: dict[str, str] | None = None
+        """What EC2 announces to a spot instance: `action` and `time` (EC2, "Spot Instance interruption notices")."""
         self.document: str | None = None
         """What Parameter Store answers with instead, if set."""
         self.tokens: dict[str, float] = {}
@@ -190,6 +192,8 @@ class Surroundings:
                 "interfaces": {"macs": {mac: {"local-ipv4s": interface["PrivateIpAddress"], "mac": mac}}}
             },
         }
+        if self.notice is not None:
+            tree["spot"] = {"instance-action": json.dumps(self.notice)}
         role = self.role()
         if role is not None:
             tree["iam"] = {"security-credentials": {role: lambda: json.dumps(self.credentials(role))}}

@@ -38,6 +38,7 @@ class Cloud(Mocks):
         self.prefix_list = ["198.51.100.0/24"]
         self.subnets = ["subnet-9", SUBNET["id"]]
         self.memory_size: int | None = 4096
+        self.asleep: list[str] = []
         self.ipv6 = ["2001:db8:31::5"]
         self.expiries = {"server": "2027-11-24T00:00:00Z", "client": "2027-11-25T00:00:00Z"}
         self.pem_length = 0
@@ -85,6 +86,7 @@ class Cloud(Mocks):
                 "supportedArchitectures": self.architectures,
                 "memorySize": self.memory_size,
             },
+            "aws:ec2/getInstances:getInstances": {"ids": self.asleep},
             "aws:ec2/getManagedPrefixList:getManagedPrefixList": {
                 "entries": [{"cidr": cidr, "description": ""} for cidr in self.prefix_list]
             },

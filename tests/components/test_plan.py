@@ -87,8 +87,11 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "renew_before_days": str(certificates.renew_before_days),
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
         "allow_all_egress": str(common.allow_all_egress),
+        "session_manager_tunnel": str(common.tunnel),
         "wait_until_ready": str(common.wait_until_ready),
         "swarm_managers": {(): "no Swarm"}[common.managers],
+        "stop_when_idle_minutes": str(common.stop_when_idle_minutes).lower(),
+        "spot": str(common.spot),
     }
 
 

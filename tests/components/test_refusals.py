@@ -41,6 +41,22 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
         "address, or leave it out",
     ),
+    (
+        {"wait_until_ready": True, "session_manager_tunnel": True},
+        "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
+        "address, or leave it out: `aws-docker wait` asks by the host's status, and `aws-docker tunnel` waits by "
+        "itself",
+    ),
+    (
+        {"session_manager_tunnel": True, "key_delivery": "user-data"},
+        "session_manager_tunnel: True needs an instance role; leave key_delivery out: 'user-data' gives the host no "
+        "role, and its agent cannot register without one",
+    ),
+    (
+        {"session_manager_tunnel": True, "os": "debian-13", "trusted_cidrs": ["10.0.5.0/24"]},
+        "session_manager_tunnel: True needs Session Manager's agent, which Debian's image lacks; choose the os "
+        "'amazon-linux-2023' or 'ubuntu-24.04', or name an image of your own that has it with ami_id",
+    ),
     # Sources
     (
         {"trusted_cidrs": ["10.0.5.0/33"]},

@@ -252,6 +252,16 @@ def test_overlay_networks_lie_apart_from_everything() -> None:
             "daemon_options.live-restore: True is not to be had in a Swarm; leave it out, or take swarm_managers away",
         ),
         (
+            {"stop_when_idle_minutes": 60},
+            "stop_when_idle_minutes: 60 would stop a Swarm's managers; leave it out: the managers c, a, b have to be "
+            "there for the others",
+        ),
+        (
+            {"spot": True},
+            "spot: True would leave a Swarm's managers to EC2; leave it out: EC2 may stop several managers at once, "
+            "and with them the Swarm",
+        ),
+        (
             {"swarm_managers": ["a"], "instance_types": {"a": "t3.medium", "swarm-b": "t3.medium"}},
             "instance_types: 'swarm-b' is refused; choose another name: so is what the Swarm's members share called",
         ),

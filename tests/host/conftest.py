@@ -55,9 +55,11 @@ class Deployment:
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
     volume: str | None = None
     ipv6: str | None = None
+    tunnel: bool = False
     system: str = ""
     """What the component calls the system: the image's own unless another's way is tried on it."""
     docker_installed: bool = False
+    spot: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class Deployment:
             "server_key": self.server.key_pem,
             "server_certificate": self.server.pem,
             "client_authorities": [ca.pem for ca in self.client_cas.values()],
+            "tunnel": self.tunnel,
             "chosen": [n for n in ("bip", "default-address-pools") if n not in self.daemon_options],
             **changes,
         }
@@ -106,7 +109,11 @@ class Deployment:
 
     def user_data(self) -> str:
         return userdata.user_data(
-            self.system, parameter=self.name, volume_id=self.volume, status=self.status_name
+            self.system,
+            parameter=self.name,
+            volume_id=self.volume,
+            status=self.status_name,
+            spot=self.spot,
         )
 
     @property

@@ -19,7 +19,7 @@ def test_the_demonstration_ends_as_intended(requires: Callable[..., None]) -> No
     done = subprocess.run(DEMO, cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✗" not in done.stdout
-    for tried in ("docker run", "2376 with plain", "nmap -p 2375,2376", "pulumi destroy"):
+    for tried in ("docker run", "2376 with plain", "nmap -p 2375,2376", "aws-docker start", "pulumi destroy"):
         assert tried in done.stdout
 
 

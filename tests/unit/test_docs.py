@@ -1,6 +1,7 @@
 """What the documents say exists, exists: files they link to, tests they name, commands and arguments."""
 
 import ast
+import io
 import json
 import re
 import subprocess
@@ -8,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from aws_docker import DockerHost, DockerHostArgs
+from aws_docker.audit.report import show
 from aws_docker.host.daemon_json import DAEMON_DEFAULTS, daemon_configuration
+from tests.audit.test_html import THREE, audited
 from tests.conftest import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").glob("**/*.md")])
@@ -39,7 +43,7 @@ def test_every_named_fault_has_its_test() -> None:
             else:
                 assert f"def {word}(" in module, f"case {cases} names {word}"
         assert module, f"case {cases} names no test"
-    assert numbers == set(range(1, 70))
+    assert numbers == set(range(1, 75))
 
 
 def test_the_readme_names_every_argument() -> None:
@@ -51,6 +55,13 @@ def test_the_readme_names_every_output() -> None:
     readme = (ROOT / "README.md").read_text()
     outputs = [name for name in DockerHost.__annotations__ if not name.startswith("_")]
     assert [name for name in outputs if f"`{name}`" not in readme] == []
+
+
+def test_the_finding_in_the_readme_is_what_the_audit_prints() -> None:
+    (shown,) = re.findall(r"```text\n(critical .*?)```", (ROOT / "README.md").read_text(), re.S)
+    printed = io.StringIO()
+    show(audited(*THREE), Console(file=printed, width=200))
+    assert shown in printed.getvalue()
 
 
 def test_the_make_targets_that_documents_name_exist() -> None:

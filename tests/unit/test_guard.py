@@ -63,6 +63,13 @@ def test_what_talks_to_nobody_else_is(command: list[str]) -> None:
     assert guard.problem(command, {}) == ""
 
 
+def test_a_tunnel_is_opened_by_the_labs_own_cloud_alone() -> None:
+    tunnel = ["aws-docker", "tunnel", "--stack", "dev", "--", "docker", "ps"]
+    assert guard.problem(tunnel, {"AWS_ENDPOINT_URL": "http://127.0.0.1:5000"}) == ""
+    for elsewhere in ({}, {"AWS_ENDPOINT_URL": f"http://{HOST}"}):
+        assert "would talk to a host" in guard.problem(tunnel, elsewhere)
+
+
 def connect(address: str) -> None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as client:

@@ -104,6 +104,11 @@ def test_a_document_is_read() -> None:
         (document(server_certificate=CERTIFICATE + CERTIFICATE), "certificate"),
         (document(client_authorities=[CERTIFICATE + "garbage"]), "certificate"),
         (document(client_authorities=[KEY]), "certificate"),
+        (document(listen=["127.0.0.1"], tunnel=True), "not one address"),
+        (document(listen=[], tunnel=True), "needs a trusted source"),
+        (document(trusted=[], tunnel=True), "needs a trusted source"),
+        (document(listen=[], trusted=[], tunnel=True, client_authorities=[]), "a client CA"),
+        (document(listen=[], trusted=[], tunnel=True, server_key=""), "server key"),
         (document(daemon={"hosts": ["tcp://0.0.0.0:2375"]}), "daemon.json"),
         (document(daemon={"tlsverify": False}), "daemon.json"),
         (document(daemon=None), "not valid"),
@@ -113,6 +118,45 @@ def test_a_document_that_is_not_whole_is_refused(text: str, reason: str) -> None
     with pytest.raises(host_agent.Refused, match=reason) as refused:
         host_agent.read(text)
     assert "MHcCAQEE" not in str(refused.value)
+
+
+def test_a_tunnel_is_served_on_loopback_alone_or_beside_the_trusted() -> None:
+    alone, tls = host_agent.read(document(listen=[], trusted=[], tunnel=True))
+    assert (alone["listen"], alone["trusted"]) == (["127.0.0.1"], [])
+    assert tls == [KEY, CERTIFICATE, CERTIFICATE]
+    both, _ = host_agent.read(document(tunnel=True))
+    assert both["listen"] == ["10.0.5.10", "127.0.0.1"]
+    for said in (None, False, 1, "true", "127.0.0.1"):
+        assert host_agent.read(document(tunnel=said))[0]["listen"] == ["10.0.5.10"], said
+
+
+def test_the_firewall_lets_a_tunnel_end_on_loopback_and_nothing_else_come_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    links = {"10.0.5.10": "ens5", "127.0.0.1": "lo"}
+    monkeypatch.setattr(host_agent, "uplinks", lambda addresses: {each: links[each] for each in addresses})
+
+    def accepts(listen: list[str], trusted: list[str]) -> list[str]:
+        rules = host_agent.ruleset({"listen": listen, "trusted": trusted})
+        return [line for line in rules.splitlines() if line.endswith("accept") and "hook" not in line]
+
+    loopback = 'iifname "lo" tcp dport 2376 accept'
+    assert accepts(["127.0.0.1"], []) == [loopback]
+    assert accepts(["10.0.5.10", "127.0.0.1"], ["10.0.5.0/24"]) == [
+        loopback,
+        'iifname "ens5" ip saddr { 10.0.5.0/24 } ip daddr 10.0.5.10 tcp dport 2376 accept',
+    ]
+
+
+def test_nothing_lies_in_the_way_of_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {"10.0.5.10": "ens5", "127.0.0.1": "lo"}
+    monkeypatch.setattr(host_agent, "uplinks", lambda _addresses: links)
+    routes = [{"dst": "default", "dev": "ens5"}, {"dst": "10.0.5.0/24", "dev": "br-0"}]
+    monkeypatch.setattr(host_agent, "routes", lambda _family: routes)
+    monkeypatch.setattr(host_agent, "way", lambda _address, _listen: "br-0")
+    monkeypatch.setattr(host_agent, "whose", lambda device, _network: device)
+    settings = {"listen": list(links), "trusted": ["10.0.5.0/24"]}
+    assert host_agent.obstruction(settings) == "br-0 lies in the way of trusted 10.0.5.0/24"
 
 
 def test_listener_and_tlsverify_stand_on_one_line() -> None:

@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 
 import yaml
 
+from ..boot.formats import yamltree
+
 READ: Final = frozenset({"Command", "Automation"})
 """The types of documents that run something on machines."""
 _ELSEWHERE: Final = frozenset({"aws:downloadcontent", "aws:rundocument", "aws:applications", "aws:psmodule"})
@@ -104,7 +106,7 @@ class _Filler:
 
 def _parsed(content: str) -> Mapping[str, Any] | None:
     try:
-        held: Any = json.loads(content) if content.lstrip().startswith("{") else yaml.safe_load(content)
+        held: Any = json.loads(content) if content.lstrip().startswith("{") else yamltree.loaded(content)
     except (ValueError, yaml.YAMLError, RecursionError):
         return None
     return _map(held)

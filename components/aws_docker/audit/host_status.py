@@ -7,7 +7,7 @@ holds a client's key is root there, and can write what he likes. It is for peopl
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, cast
 
@@ -17,8 +17,11 @@ _COMPONENTS: Final = "aws-docker:index:"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
 _ENDING: Final = {"closed", "refused", "obstructed", "stale"}
-_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching", "joining", "waiting"}
+_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching", "joining"}
 _SHORT: Final = 12
+
+INTERRUPTED: Final = "Server.SpotInstanceShutdown"
+"""EC2's code for a spot instance that it has stopped itself ("Find interrupted Spot Instances")."""
 
 
 class Standing(StrEnum):
@@ -30,6 +33,8 @@ class Standing(StrEnum):
     """It is not yet."""
     FAILED = "failed"
     """It will not be without somebody, or is only partly."""
+    ASLEEP = "asleep"
+    """Its instance is stopped, or stops itself at this moment: nobody is served, and what is intended waits."""
     UNKNOWN = "unknown"
     """The host's word could not be read."""
 
@@ -50,6 +55,18 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Power:
+    """What EC2 says of an instance."""
+
+    state: str
+    """pending, running, stopping, stopped, shutting-down or terminated."""
+    since: str
+    """When it was started last, as a host writes times: RFC 3339 in UTC, to the second."""
+    reason: str = ""
+    """EC2's code for how it came to its state, such as Server.SpotInstanceShutdown."""
+
+
+@dataclass(frozen=True, slots=True)
 class HostStatus:
     """What a host says, and how that stands to what is intended."""
 
@@ -62,6 +79,8 @@ class HostStatus:
     """Waiting changes nothing: the host has refused what is intended."""
     word: Mapping[str, str] | None = None
     """The host's own words: state, reason, document, engine, certificate_expires_at, at."""
+    power: str = ""
+    """The instance's state by EC2; nothing where that could not be asked."""
 
 
 def expected_hosts(state: Mapping[str, Any]) -> list[Expected]:
@@ -112,11 +131,19 @@ def judge_status(host: Expected, text: str | None, problem: str = "") -> HostSta
 
     if word["instance"] and word["instance"] != host.instance:
         return standing(Standing.UNDER_WAY, f"{word['instance']} wrote it, and {host.instance} has not yet")
+    if state == "waiting":
+        return standing(Standing.UNDER_WAY, f"{state}: {reason}")
     if host.digest and word["refused"] == host.digest:
         hint = "mend what it names, and run `pulumi up`; the configuration before it is in force"
         return standing(Standing.FAILED, f"it refused the configuration: {reason}", hint, final=True)
     if state in _ENDING:
         return standing(Standing.FAILED, f"{state}: {reason}", "docs/troubleshooting.md has a row for it")
+    if state == "asleep":
+        return standing(Standing.ASLEEP, f"it goes to sleep: {reason}")
+    if state == "interrupted":
+        return standing(
+            Standing.FAILED, f"{state}: {reason}", "EC2 starts it again when it has room, as it was"
+        )
     if state in _UNDER_WAY:
         return standing(Standing.UNDER_WAY, f"{state}: {reason}")
     if state != "ready":
@@ -131,6 +158,38 @@ def judge_status(host: Expected, text: str | None, problem: str = "") -> HostSta
             "the host looks every minute",
         )
     return standing(Standing.READY, "what the stack intends is in force")
+
+
+def beside(status: HostStatus, power: Power | None) -> HostStatus:
+    """The same beside what EC2 says, which is the newer word where the instance is off, or has just been started."""
+    if power is None:
+        return status
+    known = replace(status, power=power.state)
+
+    def standing(how: Standing, evidence: str, hint: str = "", final: bool = False) -> HostStatus:
+        return replace(known, standing=how, evidence=evidence, hint=hint, final=final)
+
+    word = status.word
+    if power.state == "pending":
+        return standing(Standing.UNDER_WAY, "EC2 starts it")
+    if power.state in ("shutting-down", "terminated"):
+        return standing(Standing.FAILED, "EC2 has terminated it", "run `pulumi up --refresh`", final=True)
+    if power.state in ("stopping", "stopped"):
+        waits = word is not None and status.host.digest not in (None, word["document"])
+        ours = word is not None and word["instance"] == status.host.instance and word["at"] >= power.since
+        why = "EC2 has stopped it" if power.state == "stopped" else "EC2 stops it"
+        if power.reason == INTERRUPTED:
+            why = "EC2 has taken the spot instance, and starts it again when it has room"
+        elif word is not None and ours and word["state"] == "asleep" and word["reason"]:
+            why = word["reason"]
+        evidence = f"asleep: {why}" + ("; what has changed is in force when it wakes" if waits else "")
+        hint = "" if power.reason == INTERRUPTED else "`aws-docker start` wakes it"
+        return standing(Standing.ASLEEP, evidence, hint, final=True)
+    if word is not None and word["instance"] == status.host.instance and word["at"] < power.since:
+        return standing(
+            Standing.UNDER_WAY, f"starting: EC2 started it at {power.since}, and it has yet to write"
+        )
+    return known
 
 
 def exit_of(statuses: Sequence[HostStatus]) -> Exit:

@@ -1,15 +1,17 @@
-"""Fetches what hosts write of themselves from Parameter Store: by `ssm:GetParameters`, and nothing is decrypted.
+"""Fetches what hosts write of themselves from Parameter Store: by `ssm:GetParameters`, and nothing is decrypted. Beside
+it, whether their instances run, by `ec2:DescribeInstances`: where that is not allowed, their own word is all there is.
 
 host_status.py says what the answers mean.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, cast
 
 from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
-from .host_status import Expected, HostStatus, judge_status
+from .host_status import Expected, HostStatus, Power, beside, judge_status
 
 _MOST: Final = 10  # that GetParameters takes at once
 _SECONDS: Final = 10
@@ -32,7 +34,30 @@ def fetch_statuses(session: Any, hosts: Sequence[Expected]) -> list[HostStatus]:
                 continue
             read |= {(region, each["Name"]): each["Value"] for each in answer["Parameters"]}
             problems |= {(region, name): "there is no such parameter" for name in answer["InvalidParameters"]}
-    return [_status(host, read, problems) for host in hosts]
+    powers: dict[tuple[str, str], Power] = {}
+    for region in dict.fromkeys(host.region for host in hosts):
+        instances = [host.instance for host in hosts if host.region == region]
+        with suppress(ClientError, BotoCoreError):
+            powers |= {
+                (region, instance): power for instance, power in fetch_powers(session, region, instances)
+            }
+    return [beside(_status(host, read, problems), powers.get((host.region, host.instance))) for host in hosts]
+
+
+def fetch_powers(session: Any, region: str, instances: Sequence[str]) -> Iterator[tuple[str, Power]]:
+    """What EC2 says of those instances that there are; raises ClientError or BotoCoreError where it says nothing."""
+    # By a filter: an id that is gone would fail the call for all.
+    wanted = [{"Name": "instance-id", "Values": list(dict.fromkeys(instances))[:200]}]
+    for page in _client(session, region, "ec2").get_paginator("describe_instances").paginate(Filters=wanted):
+        for each in (instance for found in page["Reservations"] for instance in found["Instances"]):
+            yield (
+                str(each["InstanceId"]),
+                Power(
+                    str(each["State"]["Name"]),
+                    each["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    str(each.get("StateReason", {}).get("Code", "")),
+                ),
+            )
 
 
 def _status(
@@ -48,11 +73,11 @@ def _status(
     )
 
 
-def _client(session: Any, region: str) -> Any:
+def _client(session: Any, region: str, service: str = "ssm") -> Any:
     config = Config(
         connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return session.client("ssm", region_name=region or session.region_name, config=config)
+    return session.client(service, region_name=region or session.region_name, config=config)
 
 
 def _reason(error: Exception) -> str:

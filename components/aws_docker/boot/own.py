@@ -35,9 +35,11 @@ def document_path(settings: str) -> str | None:
 
 def command_line(document: str) -> list[str]:
     """The command line of dockerd that the program makes of a configuration document."""
-    listen: Any = _mapping(document).get("listen")
+    settings = _mapping(document)
+    listen: Any = settings.get("listen")
+    addresses = cast(list[Any], listen) if isinstance(listen, list) else []
     argv = ["dockerd", "-H", "fd://"]
-    for address in cast(list[Any], listen) if isinstance(listen, list) else []:
+    for address in [*addresses, *(["127.0.0.1"] if settings.get("tunnel") is True else [])]:
         argv += ["-H", f"tcp://[{address}]:2376" if ":" in str(address) else f"tcp://{address}:2376"]
     if len(argv) > 3:
         argv += ["--tlsverify"]

@@ -15,7 +15,10 @@ from .context import context
 from .doctor import doctor
 from .env import env
 from .probe import probe
+from .start import start
 from .status import status
+from .stop import stop
+from .tunnel import tunnel
 from .verify import verify
 from .wait import wait
 
@@ -35,5 +38,7 @@ def version(
         raise typer.Exit
 
 
-for command in (env, bundle, context, buildx, status, wait, audit, probe, verify, doctor):
+# What stands behind the command that runs in it is that one's, options included.
+app.command(context_settings={"allow_interspersed_args": False})(tunnel)
+for command in (env, bundle, context, buildx, status, wait, start, stop, audit, probe, verify, doctor):
     app.command()(command)

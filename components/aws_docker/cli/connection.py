@@ -41,6 +41,12 @@ def find_connection(outputs: Mapping[str, Any], output: str | None, client: str 
     return _connection(_choose(outputs, output), client)
 
 
+def find_instance(outputs: Mapping[str, Any], output: str | None) -> str | None:
+    """The id of that host's instance, where the stack puts it out; raises CommandError as find_connection does."""
+    instance = _choose(outputs, output).get("instanceid")
+    return str(instance) if instance else None
+
+
 def every_connection(outputs: Mapping[str, Any], client: str | None = None) -> dict[str, Connection]:
     """The connections to all hosts that a stack puts out with what it takes, by path; `""` is the stack itself."""
     found: dict[str, Connection] = {}
@@ -84,7 +90,8 @@ def _search(value: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     # Others have endpoints, too: a database, a queue.
     if own.keys() & {*_MATERIALS, *(f"{name}s" for name in _MATERIALS), *_CLIENTS}:
         for name, endpoint in several:
-            yield _join(path, name), {"endpoint": endpoint, **_part(own, name)}
+            instance = dict(_items(own.get("instanceids"))).get(name)
+            yield _join(path, name), {"endpoint": endpoint, "instanceid": instance, **_part(own, name)}
     if ("camaterial" in own and not several) or (
         "endpoint" in own and own.keys() & {*_MATERIALS, *_CLIENTS, *_OTHERS}
     ):
@@ -136,7 +143,7 @@ def _connection(host: Mapping[str, Any], client: str | None) -> Connection:
     if not endpoint:
         raise CommandError(
             "the stack's host has no endpoint: it is local only",
-            "give DockerHost trusted_cidrs, or log in by Session Manager",
+            "give DockerHost trusted_cidrs, or session_manager_tunnel; or log in by Session Manager",
         )
     name, certificate, key = _identity(host, client)
     return Connection(

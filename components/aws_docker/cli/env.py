@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import typer
 
 from .connection import DOCKER_VARIABLES, Connection, environment, find_connection
-from .errors import CommandError
+from .errors import CommandError, checking
 from .keyfiles import default_folder, write_bundle
-from .options import Client, Directory, Json, Output, Outputs, Stack
+from .options import Client, Directory, Json, Output, Outputs, Profile, Stack
 from .reporting import print_json
 from .shells import ShellName, asking_shell, how_to_apply, render_environment, render_failure
 from .stack import outputs_of
@@ -35,6 +35,10 @@ def env(
             "--no-proxy", help="Name the host in NO_PROXY as well, or Docker's client asks the proxy for it."
         ),
     ] = False,
+    start: Annotated[
+        bool, typer.Option("--start", help="Wake the host first, as `aws-docker start` does, if it sleeps.")
+    ] = False,
+    profile: Profile = None,
     as_json: Json = False,
 ) -> None:
     """Print the variables that point Docker's clients at the host.
@@ -53,6 +57,8 @@ def env(
             host = urlsplit(os.environ.get("DOCKER_HOST", "")).hostname
         else:
             connection = find_connection(outputs_of(stack, cwd, outputs), output, client)
+            if start:
+                _start(connection, stack, cwd, outputs, profile)
             folder = default_folder(connection)
             write_bundle(connection, folder)
             variables = {**environment(connection, str(folder.absolute()))}
@@ -75,6 +81,25 @@ def env(
         )
     if shell and sys.stdout.isatty():
         print(f"nothing is set yet: {how_to_apply(shell)}", file=sys.stderr)
+
+
+def _start(connection: Connection, stack: Stack, cwd: Directory, outputs: Outputs, profile: Profile) -> None:
+    """Wakes the host of a connection; raises CommandError where it does not serve in the end."""
+    from .power import hosts_of, wake
+
+    if outputs is not None:
+        raise CommandError("--start asks pulumi which instance it is, --from asks no pulumi", "leave one out")
+    with checking():
+        from aws_docker.audit.host_status import Standing
+
+        found = [each for each in hosts_of(stack, cwd, ()) if _host(connection) in each.addresses]
+        if not found:
+            raise CommandError(
+                f"no instance of the stack has the address {_host(connection)}", "run `pulumi up --refresh`"
+            )
+        for status in wake(found, stack, cwd, profile, 600):
+            if status.standing is not Standing.READY:
+                raise CommandError(f"{status.host.name}: {status.evidence}", status.hint or "try again")
 
 
 def _host(connection: Connection) -> str | None:

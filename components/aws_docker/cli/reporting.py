@@ -56,7 +56,12 @@ def show_statuses(statuses: "Sequence[HostStatus]") -> None:
     from aws_docker.audit.host_status import Standing
     from aws_docker.audit.showing.parts import table
 
-    colours = {Standing.READY: "green", Standing.UNDER_WAY: "yellow", Standing.FAILED: "bold red"}
+    colours = {
+        Standing.READY: "green",
+        Standing.UNDER_WAY: "yellow",
+        Standing.ASLEEP: "blue",
+        Standing.FAILED: "bold red",
+    }
     rows = [
         (
             escape(each.host.name),
@@ -86,6 +91,7 @@ def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
             "hint": each.hint or None,
             "intended": each.host.digest,
             "status": dict(each.word) if each.word else None,
+            "instance_state": each.power or None,
         }
         for each in statuses
     ]

@@ -23,7 +23,8 @@ def status(
 
     aws-docker status --stack dev
 
-    It reads the parameter that each host writes at changes (ssm:GetParameters), and connects to no host.
+    It reads the parameter that each host writes at changes (ssm:GetParameters) and whether its instance runs
+    (ec2:DescribeInstances), and connects to no host.
 
     Ends with 0 where what is intended is in force, 1 where it is not, 2 where a host's word could not be read.
     """

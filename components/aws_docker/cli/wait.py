@@ -53,13 +53,13 @@ def wait(
 
         hosts = expected(stack, cwd)
         session = aws.open_session(profile, hosts[0].region or None)
-        by_wire = _Wire(stack, cwd)
+        by_wire = Wire(stack, cwd)
 
         def look() -> "list[HostStatus]":
             statuses = fetch_statuses(session, hosts)
-            return [by_wire(each) if each.word is None else each for each in statuses]
+            return [by_wire(each) if each.word is None and not each.final else each for each in statuses]
 
-        statuses = _until(look, timeout)
+        statuses = until(look, timeout)
         ended = exit_of(statuses)
         if as_json:
             print_json({"command": "wait", "status": int(ended), "hosts": statuses_json(statuses)})
@@ -68,10 +68,13 @@ def wait(
     raise typer.Exit(int(ended))
 
 
-def _until(look: "Callable[[], list[HostStatus]]", seconds: float) -> "list[HostStatus]":
-    """Look until all hosts are ready, one has failed for good, or time is up; what was seen last."""
+def until(
+    look: "Callable[[], list[HostStatus]]", seconds: float, every: float | None = None
+) -> "list[HostStatus]":
+    """Look, `every` so often, until all hosts are ready, one has failed for good, or time is up; what was seen last."""
     from aws_docker.audit.host_status import Standing
 
+    every = PAUSE if every is None else every
     started = time.monotonic()
     with _telling() as tell:
         while True:
@@ -81,13 +84,13 @@ def _until(look: "Callable[[], list[HostStatus]]", seconds: float) -> "list[Host
                 each.final for each in statuses
             ):
                 return statuses
-            if waited + PAUSE > seconds:
+            if waited + every > seconds:
                 return statuses
             tell(waited, [each for each in statuses if each.standing is not Standing.READY])
-            pause(PAUSE)
+            pause(every)
 
 
-class _Wire:
+class Wire:
     """Asks hosts over mutual TLS, as the stack's first client; its outputs are read once, and when needed."""
 
     def __init__(self, stack: Stack, cwd: Directory) -> None:

@@ -15,6 +15,7 @@ Exception
 │   └── NotChecked         cli.errors              the same where something was to be checked: exit status 2
 ├── NoHttp                 audit.exchange          bytes on the wire that are no HTTP
 ├── NotReady               host.readiness          a host that did not answer in time, and why
+│   └── AnotherHost        host.readiness          who answered is not the stack's: waiting does not help
 ├── NoHttp                 audit.exchange          on the wire: an answer that is no HTTP
 ├── Refused                host.agent              on the host: a step that ends closed
 ├── Undecodable            boot.formats.encodings  why user-data, or a part, could not be decoded

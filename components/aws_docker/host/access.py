@@ -66,11 +66,18 @@ def served(*, trusted: Sequence[str], private_ip: str, ipv6: Sequence[str]) -> l
 
 
 def endpoint(
-    *, trusted: Sequence[str], private_ip: str, public_ip: str | None, ipv6: Sequence[str]
+    *,
+    trusted: Sequence[str],
+    private_ip: str,
+    public_ip: str | None,
+    ipv6: Sequence[str],
+    tunnel: bool = False,
 ) -> str | None:
-    """What clients connect to: a public address before a private one; none where nobody is trusted."""
+    """What clients connect to: a public address before a private one; where nobody is trusted, the near end of a
+    tunnel, which stands at the client's own loopback, or none.
+    """
     if not trusted:
-        return None
+        return f"tcp://127.0.0.1:{DOCKER_TLS_PORT}" if tunnel else None
     if all(":" in network for network in trusted):
         return f"tcp://[{ipv6[0]}]:{DOCKER_TLS_PORT}"
     return f"tcp://{public_ip or private_ip}:{DOCKER_TLS_PORT}"
@@ -107,6 +114,8 @@ def document(
     server_certificate: str,
     client_authorities: Sequence[str],
     member: Mapping[str, Any] | None = None,
+    stop_when_idle_minutes: int | None = None,
+    tunnel: bool,
 ) -> str:
     """The host's configuration document; raises InvalidInput. `member` is what membership.py's `told` takes of
     a Swarm's member, but for where overlay networks lie."""
@@ -125,6 +134,8 @@ def document(
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
         swarm=swarm,
+        stop_when_idle_minutes=stop_when_idle_minutes,
+        tunnel=tunnel,
     )
 
 

@@ -23,10 +23,10 @@ def warnings(common: Common, machines: Sequence[Machine]) -> list[str]:
     """What whoever makes these machines should know."""
     system = common.system
     found: list[str] = []
-    if common.in_user_data and common.sources.remote:
+    if common.in_user_data and common.served:
         found.append("key_delivery user-data: whoever can read the user-data can read the server's key")
     found += system.warnings
-    if not common.sources.remote and not system.session_manager and common.ami_id is None:
+    if not common.served and not system.session_manager and common.ami_id is None:
         found.append(
             f"{system.family}'s image has no Session Manager agent: nobody can log in to this local host"
         )

@@ -8,11 +8,9 @@
 # there is: keep it small.
 from __future__ import annotations
 
-import base64
 import contextlib
 import fcntl
 import functools
-import gzip
 import hashlib
 import hmac
 import ipaddress
@@ -46,7 +44,8 @@ DOCKER_DATA = "/var/lib/docker"
 CONTAINERD_DATA = "/var/lib/containerd"
 # With Docker's data, whose networks it is about: they outlive an instance together.
 KEPT = Path(DOCKER_DATA) / "dockerhost-networks.json"
-OWNED = Path(DOCKER_DATA) / "dockerhost-swarm"
+# What spot.py has heard: dockerd is stopped on purpose, until EC2 has stopped the instance.
+NOTICE = RUN / "notice"
 IMDS = "http://169.254.169.254/latest/"
 # Unattended upgrades hold the lock for minutes.
 APT = ("-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::Retries=3")
@@ -83,10 +82,6 @@ WantedBy=multi-user.target
 
 class Refused(Exception):
     document = ""
-
-
-class Waiting(Refused):
-    pass
 
 
 def run(*argv: str, stdin: str | None = None) -> str:
@@ -253,20 +248,23 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         settings = json.loads(document)
         listen = [str(ipaddress.ip_address(address)) for address in settings["listen"]]
         trusted = [str(ipaddress.ip_network(network)) for network in settings["trusted"]]
+        tunnel = ["127.0.0.1"] if settings.get("tunnel") is True else []
         tls = (
             [settings["server_key"], settings["server_certificate"], *settings["client_authorities"]]
-            if listen
+            if listen or tunnel
             else []
         )
         daemon = dict(settings["daemon"])
-        swarm = settings.get("swarm", {"members": {}})
-        for address in (*swarm["members"].values(), *([swarm["address"]] if "swarm" in settings else ())):
-            ipaddress.IPv4Address(address)
+        if "swarm" in settings:
+            member()["read"](settings["swarm"])
+        idle = float(settings.get("stop_when_idle_minutes", 0))
+        if not idle >= 0:
+            raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused("the configuration document is not valid (%s)" % type(error).__name__) from None
     if settings.get("version") != 1:
         raise Refused("the configuration document is of another version")
-    if bool(listen) != bool(trusted) or (listen and len(tls) < 3):
+    if bool(listen) != bool(trusted) or len(tls) == 2:
         raise Refused("a listener needs a trusted source, a key, a certificate and a client CA")
     for address in map(ipaddress.ip_address, listen):
         if address.is_unspecified or address.is_loopback or address.is_multicast or address.is_link_local:
@@ -280,10 +278,13 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             raise Refused("%s is not one PEM %s" % ("a certificate" if name else "the server key", "block"))
     if [key for key in daemon if key == "hosts" or key.startswith("tls")]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
-    found = {"listen": listen, "trusted": trusted, "daemon": daemon}
+    # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
+    found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
     for name in ("chosen", "swarm"):
         if name in settings:
             found[name] = settings[name]
+    if idle:
+        found["stop_when_idle_minutes"] = idle
     return found, tls
 
 
@@ -476,7 +477,7 @@ def obstruction(settings: dict[str, Any]) -> str:
             device = route.get("dev", "no device")
             text = route["dst"] if route["dst"] != "default" else "::/0" if version == 6 else "0.0.0.0/0"
             network = ipaddress.ip_network(text)
-            for source in sources if device != link else ():
+            for source in sources if link not in ("lo", device) else ():
                 if network.overlaps(source):
                     both = max(network, source, key=lambda n: n.prefixlen)
                     if any(way(address, listen) != link for address in (both[0], both[-1])):
@@ -504,39 +505,28 @@ def whose(device: str, network: str) -> str:
 
 def ruleset(settings: dict[str, Any]) -> str:
     accepts = ""
+    # What has come between two looks at who uses the host.
+    accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
-        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do.
-        accepts = 'iifname "lo" tcp dport 2376 accept\n'
+        # A tunnel that ends on the host (SSM port forwarding) comes in by lo; containers never do, not even where
+        # Docker lets a bridge route 127.0.0.1 (route_localnet).
+        accepts = 'iifname "lo" tcp dport 2376 %s\n' % accept
     for address, link in uplinks(settings["listen"]).items():
         family = "ip6" if ":" in address else "ip"
         trusted = ", ".join(n for n in settings["trusted"] if (":" in n) == (":" in address))
-        if trusted:
-            accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 accept\n' % (
+        if trusted and link != "lo":
+            accepts += 'iifname "%s" %s saddr { %s } %s daddr %s tcp dport 2376 %s\n' % (
                 link,
                 family,
                 trusted,
                 family,
                 address,
+                accept,
             )
-    between, swarm = "", settings.get("swarm")
-    if swarm:
-        # Its control plane, its gossip and its overlay networks (VXLAN): for the members, and for no container.
-        ports = "%s { 2377, 4789, 7946 }"
-        members = ", ".join(swarm["members"].values())
-        dport = "meta l4proto { tcp, udp } " + ports % "th dport"
-        for link in ("lo", *uplinks([swarm["address"]]).values()):
-            accepts += 'iifname "%s" ip saddr { %s } ip daddr %s %s accept\n' % (
-                link,
-                members,
-                swarm["address"],
-                dport,
-            )
-        accepts += dport + " drop\n"
-        between = "ip daddr { %s } %s drop\nct status dnat meta l4proto { tcp, udp } %s drop\n" % (
-            members,
-            dport,
-            ports % "ct original proto-dst",
-        )
+    between = ""
+    if "swarm" in settings:
+        more, between = member()["rules"](settings["swarm"], uplinks([settings["swarm"]["address"]]))
+        accepts += more
     return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
@@ -556,7 +546,7 @@ ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
 
 
 def loaded() -> str:
-    return run("nft", "list", "table", "inet", "dockerhost")
+    return run("nft", "-s", "list", "table", "inet", "dockerhost")  # without what counters have counted
 
 
 def load_firewall(settings: dict[str, Any]) -> None:
@@ -674,10 +664,8 @@ def sync(document: str) -> None:
         validate(generation)
         same = before and contents(before) == contents(generation)
         settings = settings_of(generation)
-        if before and not same and "swarm" in settings and not (RUN / "turn").exists():
-            # Its program (swarm.py) sees to it that the members restart one after the other.
-            (RUN / "waits").touch()
-            raise Waiting("a restart waits for this host's turn in the Swarm")
+        if before and not same and "swarm" in settings:
+            member()["may_restart"]()
         swap(generation)
         kept.append(generation)
         try:
@@ -703,15 +691,15 @@ def ready() -> None:
     settings = settings_of(CURRENT)
     way = obstruction(settings)
     state = show("docker.service", "ActiveState")
-    # What the Swarm's program says of a host that is no member, or of a Swarm without its quorum.
-    swarm = RUN / "swarm"
-    outside = (swarm.read_text() if swarm.exists() else "it starts") if "swarm" in settings else ""
-    if state != "active":
+    outside = member()["outside"]() if "swarm" in settings else ""
+    if NOTICE.exists():
+        report("interrupted", NOTICE.read_text())
+    elif state != "active":
         report("closed", "docker.service is %s: somebody has stopped it" % state)
     elif way:
         report("obstructed", way)
     elif outside:
-        report("joining", "the Swarm: " + outside)
+        report("joining", outside)
     else:
         report("ready", "dockerd listens on %s" % (", ".join(settings["listen"]) or "its local socket only"))
 
@@ -723,11 +711,8 @@ def follow() -> int:
         document = fetch(configuration())
         refused = digest_of(document)
         sync(document)
-    except Waiting as error:
-        report("waiting", "the configuration in force is kept: %s" % error)
-        return 1
     except Exception as error:
-        report("stale", "the configuration in force is kept: %s" % error, refused)
+        report(getattr(error, "state", "stale"), "the configuration in force is kept: %s" % error, refused)
         return 1
     ready()
     return 0
@@ -832,15 +817,12 @@ def install(tools: list[Any]) -> None:
         BEGUN.unlink()
 
 
-def join_swarm(parameter: str, digest: str) -> None:
-    # The members' program is a parameter that whoever may write it shall not change.
-    packed = parameter_store("GetParameter", Name=parameter)["Parameter"]["Value"]
-    if digest_of(packed) != digest:
-        raise Refused("%s holds another program than this host was made with" % parameter)
-    program = Path(AGENT + "-swarm")
-    program.write_bytes(gzip.decompress(base64.b64decode(packed)))
-    program.chmod(0o755)
-    run(str(program), "install")
+@functools.lru_cache(maxsize=1)
+def member() -> dict[str, Any]:
+    # What a Swarm's members have besides: taker.py first, and then swarm.py, which it takes.
+    names = {**globals(), "__name__": "swarm"}
+    exec(Path(AGENT + "-swarm").read_text(), names)  # noqa: S102
+    return names
 
 
 def bootstrap() -> int:
@@ -876,19 +858,23 @@ def bootstrap() -> int:
             link.parent.chmod(0o755)
             link.unlink(missing_ok=True)
             link.symlink_to(CURRENT / name)
-        if OWNED.exists():
-            # Of an earlier instance, on a data volume or a copied disk: this one joins anew.
+        if Path(DOCKER_DATA, "dockerhost-swarm").exists():
+            # Our Swarm's, on a data volume or a copied disk: an earlier instance was the member.
             shutil.rmtree(DOCKER_DATA + "/swarm", ignore_errors=True)
-            OWNED.unlink()
+        if "swarm" in host:
+            member()["install"](host)
         # What is enabled matters at the next boot: systemd need not read all units again for it.
         run("systemctl", "unmask", "--no-reload", *DOCKER)
         sync(document)
         off = [unit for unit in DOCKER if show(unit, "UnitFileState") != "enabled"]
         run("systemctl", "enable", "--no-reload", *off, "dockerhost-watch.service")
         run("systemctl", "disable", "--no-reload", "dockerhost-bootstrap.service")
-        run("systemctl", "start", "dockerhost-watch.service")
-        if "swarm" in host:
-            join_swarm(*host["swarm"])
+        run(
+            "systemctl",
+            "start",
+            "dockerhost-watch.service",
+            *["dockerhost-swarm.service"] * ("swarm" in host),
+        )
         ready()
     except Exception as error:
         DROP_IN.unlink(missing_ok=True)
@@ -897,6 +883,85 @@ def bootstrap() -> int:
         refusal.document = document and digest_of(document)
         raise refusal from None
     return 0
+
+
+# Sleep: where its document says so, a host that nobody uses powers itself off, and EC2 stops the instance. What cannot
+# be judged is use, and so are a start and a new document.
+
+
+def engine(path: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(5)
+        link.connect("/run/docker.sock")
+        link.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path.encode())
+        head, _, body = b"".join(iter(lambda: link.recv(65536), b"")).partition(b"\r\n\r\n")
+    if b" 200 " not in head[:16]:
+        raise Refused("dockerd: %r" % head[:64])
+    return body.strip()
+
+
+def use(state: str, since: float) -> str:
+    """What the host is used for, now or since then; nothing where it is not."""
+    if state != "active":
+        return "docker.service is " + state
+    for table in Path("/proc/net").glob("tcp*"):
+        for line in table.read_text().splitlines()[1:]:
+            port = int(line.split()[1][-4:], 16)
+            if line.split()[3] == "01" and port in (22, 2376):
+                return "a connection to port %d" % port
+    if engine("/containers/json") != b"[]":
+        return "a container"
+    if engine("/events?since=%.6f&until=%.6f" % (since, time.time())):
+        return "an event of Docker's"
+    if any(Path("/run/systemd/sessions").glob("*")):
+        return "a login"
+    for process in Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if process.read_text().startswith(("ssm-session-", "ssm-document-")):
+                return "Session Manager"
+    # The rest of the boot, the bootstrap, updates: all that systemd is still starting.
+    return run("systemctl", "list-jobs", "--no-legend")
+
+
+class Idle:
+    def __init__(self) -> None:
+        self.used, self.looked = time.monotonic(), time.time()
+        self.seen: str = ""
+        self.why: str = ""
+
+    def look(self, state: str) -> float:
+        """Powers the host off when its time has come; gives the seconds until it is to look again."""
+        settings = settings_of(CURRENT)
+        minutes = settings.get("stop_when_idle_minutes", 0)
+        looked, seen, why = time.time(), "", ""
+        try:
+            if minutes:
+                seen = settings["digest"] + "".join(
+                    re.findall(r"packets \d+", run("nft", "list", "table", "inet", "dockerhost"))
+                )
+                why = use(state, self.looked)
+        except Exception as error:
+            why = str(error)
+        if why != self.why:
+            print("in use: %s" % (why or "no more"), flush=True)
+        if why or not minutes or seen != self.seen:
+            self.used = time.monotonic()
+        self.looked, self.seen, self.why = looked, seen, why
+        left = self.used + 60 * (minutes or 1) - time.monotonic()
+        if left <= 0:
+            fall_asleep(minutes)
+        return max(5, min(60, left))
+
+
+def fall_asleep(minutes: float) -> None:
+    report("asleep", "nobody used Docker for %g minutes: `aws-docker start` wakes it" % minutes)
+    said, told, until = (RUN / "status.json").read_text(), RUN / "told", time.monotonic() + 10
+    while "status" in configuration() and time.monotonic() < until:
+        if told.exists() and told.read_text() == said:
+            break
+        time.sleep(0.1)
+    subprocess.run(["systemctl", "poweroff"], capture_output=True)
+    os._exit(0)  # where the power stays on, the next watch begins anew
 
 
 # The watch: whatever removes our table, it is back at once, or docker stops; and the document is fetched
@@ -938,12 +1003,15 @@ def watch() -> None:
     sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     followed, woken = 1, []
+    idle, look, noticed = Idle(), 0.0, False
     while True:
         process = 0
+        if NOTICE.exists() != noticed:
+            noticed, due = not noticed, 0.0
         with locked():
             try:
                 state, process = guard()
-                if state == "failed" or (stopped and state != "active"):
+                if (state == "failed" or (stopped and state != "active")) and not noticed:
                     start(settings_of(CURRENT))
                 elif stopped is not False and state == "active":
                     gate()  # another has started it: it stays, if it may
@@ -955,13 +1023,15 @@ def watch() -> None:
                     followed = follow()
                 elif changes in woken and not followed:
                     ready()
+                if time.monotonic() >= look:
+                    look = time.monotonic() + idle.look(state)
             except Exception as error:
                 subprocess.run(["systemctl", "stop", *DOCKER], capture_output=True)
                 stopped = True
                 report("closed", "docker is stopped: %s" % error)
         # The end of dockerd wakes us as well; while systemd starts it again, it has to be asked.
         waited: list[Any] = [*sockets]
-        pause = max(5, due - time.monotonic())
+        pause = max(5, min(due, look) - time.monotonic())
         try:
             waited.append(os.pidfd_open(process))
         except OSError:

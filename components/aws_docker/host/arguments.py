@@ -78,6 +78,10 @@ class _CommonArgs(TypedDict):
     """How the server's key reaches the host. Default: Parameter Store, read with the instance's role. `user-data` is
     for accounts that allow no instance role: whoever can read the instance's user-data can then read the key."""
 
+    session_manager_tunnel: NotRequired[bool]
+    """Whether dockerd serves mutual TLS on the host's own loopback as well, which `aws-docker tunnel` reaches through
+    AWS Session Manager: it needs no trusted source, no ingress rule and no public address. Default: `False`."""
+
     daemon_options: NotRequired[Mapping[str, Any]]
     """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
 
@@ -87,6 +91,14 @@ class _CommonArgs(TypedDict):
     wait_until_ready: NotRequired[bool]
     """Whether `pulumi up` ends only when the host answers its first client over mutual TLS, within ten minutes.
     Whoever runs `pulumi up` must then be a trusted source. Default: `False`."""
+
+    stop_when_idle_minutes: NotRequired[int]
+    """Minutes without a client and without a running container after which the instance stops itself; `aws-docker
+    start` wakes it. At least 5; what counts as use says docs/sleep.md. Default: none."""
+
+    spot: NotRequired[bool]
+    """Whether the instance is a spot instance, of a persistent request: EC2 may stop it, with two minutes' notice, and
+    starts it again when there is room. A change replaces the instance. Default: `False`."""
 
     tags: NotRequired[Mapping[str, pulumi.Input[str]]]
     """Tags for every resource that can have them, volumes included."""

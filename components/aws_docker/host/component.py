@@ -9,7 +9,7 @@ from typing import Optional
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group, waiting
+from . import advice, certificates, lookups, security_group, sleeping, waiting
 from .arguments import DockerHostArgs
 from .children import Children, DockerHostError, refusing
 from .machine import Surroundings, machine, network_interface
@@ -22,7 +22,8 @@ class DockerHost(pulumi.ComponentResource):
     """A Docker host on EC2 whose API is reachable on TCP 2376 by trusted sources over mutual TLS, or not at all."""
 
     endpoint: pulumi.Output[Optional[str]]
-    """What clients connect to, e.g. `tcp://10.0.5.10:2376`; none on a local-only host."""
+    """What clients connect to, e.g. `tcp://10.0.5.10:2376`. With `session_manager_tunnel` and no trusted source it is
+    `tcp://127.0.0.1:2376`, which is served while `aws-docker tunnel` runs; none on a local-only host."""
 
     ca_material: pulumi.Output[Optional[str]]
     """The certificate (PEM) of the CA that signed the server's: clients' `ca.pem`."""
@@ -70,13 +71,14 @@ class DockerHost(pulumi.ComponentResource):
         group = security_group.security_group(children, subnet.vpc_id)
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
         security_group.ingress_rules(children, group, common.sources, trusted)
-        identity = certificates.identity(children, common.certificates) if common.sources.remote else None
+        identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
         interface = network_interface(children, around, subnet)
         made = machine(children, host, around, subnet, interface)
 
         materials = certificates.materials(identity, [made.server] if made.server else [])
+        sleeping.tell(self, common, {name: made})
         answers = [waiting.answered(self, made, materials, trusted)] if common.wait_until_ready else []
         materials = waiting.held_materials(answers, materials)
         self.endpoint = waiting.held(answers, made.endpoint)

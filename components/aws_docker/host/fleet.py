@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from . import advice, certificates, lookups, members, security_group, waiting
+from . import advice, certificates, lookups, members, security_group, sleeping, waiting
 from .arguments import DockerFleetArgs
 from .certificates import by_name
 from .children import Children, refusing
@@ -21,7 +21,8 @@ class DockerFleet(pulumi.ComponentResource):
     group. Each host is reachable as a DockerHost is, or not at all."""
 
     endpoints: pulumi.Output[Mapping[str, str]]
-    """What clients connect to, by host, e.g. `tcp://10.0.5.10:2376`; empty where nobody is trusted."""
+    """What clients connect to, by host, e.g. `tcp://10.0.5.10:2376`; `tcp://127.0.0.1:2376` where a tunnel alone leads
+    there, and empty where nobody is trusted."""
 
     endpoint: pulumi.Output[str | None]
     """The first host's by name; in a Swarm, the first manager's."""
@@ -77,7 +78,7 @@ class DockerFleet(pulumi.ComponentResource):
         group = security_group.security_group(children, subnets[0].vpc_id)
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
         security_group.ingress_rules(children, group, common.sources, trusted)
-        identity = certificates.identity(children, common.certificates) if common.sources.remote else None
+        identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
         among = members.group(children, subnets[0].vpc_id) if common.managers else None
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress, among)
@@ -100,6 +101,7 @@ class DockerFleet(pulumi.ComponentResource):
         }
 
         materials = certificates.materials(identity, [each.server for each in made.values() if each.server])
+        sleeping.tell(self, common, {f"{name}-{host}": each for host, each in made.items()})
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]
         materials = waiting.held_materials(answers, materials)

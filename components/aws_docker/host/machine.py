@@ -7,6 +7,7 @@ is access.py's, what the role allows role.py's, what the machine does with it ag
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
@@ -15,6 +16,13 @@ from . import access, certificates, lookups, role, userdata
 from .children import Children, once_known, waiting
 from .members import Member
 from .plan import Common, HostPlan
+
+# Only such a request can stop an instance and start it again, by us or by EC2. The provider cancels it before it
+# terminates the instance (terraform-provider-aws 5.86, #41206): else EC2 would start another.
+_SPOT: Final[aws.ec2.InstanceInstanceMarketOptionsArgsDict] = {
+    "market_type": "spot",
+    "spot_options": {"spot_instance_type": "persistent", "instance_interruption_behavior": "stop"},
+}
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        partial(access.document, engines=common.engines),
+        partial(access.document, engines=common.engines, tunnel=common.tunnel),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -106,11 +114,12 @@ def machine(
         server_certificate=server.certificate_pem if server else "",
         client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
         member=member.told(common.kms_key_id) if member else None,
+        stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     instance, told = _instance(children, plan, around.images, subnet, interface, document, before, member)
     return Made(
         endpoint=once_known(
-            access.endpoint,
+            partial(access.endpoint, tunnel=common.tunnel),
             trusted=around.trusted,
             private_ip=interface.private_ip,
             public_ip=public_ip,
@@ -201,6 +210,7 @@ def _instance(
         volume_id=volume.id if volume else None,
         status=status.name if status else None,
         swarm=member.shared.program.name if member else None,
+        spot=common.spot,
     )
     instance = aws.ec2.Instance(
         children.named("instance"),
@@ -223,9 +233,16 @@ def _instance(
         },
         user_data_base64=member.in_turn(status, user_data) if member and status else user_data,
         user_data_replace_on_change=True,
+        # EC2's own default for what starts from a volume, and said where a host relies on it.
+        instance_initiated_shutdown_behavior="stop" if common.stop_when_idle_minutes else None,
+        instance_market_options=_SPOT if common.spot else None,
         tags={"Name": children.name, **children.tags},
-        # The interface and the data volume can be with one instance at a time.
-        opts=children.options(depends_on=before, delete_before_replace=True),
+        # The interface and the data volume can be with one instance at a time. EC2 gives a spot instance no other type.
+        opts=children.options(
+            depends_on=before,
+            delete_before_replace=True,
+            replace_on_changes=["instanceType"] if common.spot else None,
+        ),
     )
     if volume is not None:
         aws.ec2.VolumeAttachment(

@@ -30,6 +30,10 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 
 
+LEAST_IDLE_MINUTES: Final = 5
+"""A start takes one or two minutes, and a host looks every minute: with less, it would sleep more than it serves."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Who may reach the Docker API. The members may be late, and so may be the list of networks."""
@@ -81,9 +85,15 @@ class Common:
     data_volume_size: int | None
     kms_key_id: "Input[str] | None"
     key_delivery: KeyDelivery
+    tunnel: bool
+    """Whether Session Manager brings clients to the host's loopback."""
     daemon_options: Mapping[str, Any] | None
     wait_until_ready: bool
     """Whether the outputs are held back until the host answers."""
+    stop_when_idle_minutes: int | None
+    """After how long a machine that nobody uses stops itself; None: never."""
+    spot: bool
+    """Whether EC2 may stop a machine, and starts it again when it has room."""
     tags: "Mapping[str, Input[str]]"
     managers: tuple[str, ...] = ()
     """The hosts that manage a Swarm, by name; none: there is none."""
@@ -92,6 +102,11 @@ class Common:
     def engines(self) -> Engines:
         """The Docker that the host may have: an image of the caller's may hold any."""
         return EVERY if self.ami_id is not None else self.system.engines
+
+    @property
+    def served(self) -> bool:
+        """Whether there are clients, from the network or through a tunnel: without any, a host is local only."""
+        return self.sources.remote or self.tunnel
 
     @property
     def in_user_data(self) -> bool:
@@ -145,6 +160,7 @@ def plan(name: str, args: Any) -> HostPlan:
         subnet_id=given.text("subnet_id", reading.SUBNET),
     )
     given.refuse_others()
+    check_tunnel(common)
     check_waiting(common)
     check_room(common)
     return HostPlan(common, machine)
@@ -166,6 +182,7 @@ def fleet_plan(name: str, args: Any) -> FleetPlan:
         _check_host_name(name, host)
     if common.managers:
         _check_swarm(common, types)
+    check_tunnel(common)
     check_waiting(common)
     check_room(common, types)
     machines = [
@@ -189,6 +206,10 @@ def _check_swarm(common: Common, hosts: Mapping[str, str]) -> None:
     if common.in_user_data:
         hint = "deliver by Parameter Store: a member reads its join token there, with its role"
         raise InvalidInput("key_delivery", common.key_delivery.value, hint, "gives a Swarm's members no role")
+    refuse_sleeping_managers(common.stop_when_idle_minutes, common.managers)
+    if common.spot:
+        hint = "leave it out: EC2 may stop several managers at once, and with them the Swarm"
+        raise InvalidInput("spot", True, hint, "would leave a Swarm's managers to EC2")
     check_daemon_options(_known_options(common.daemon_options), common.engines, swarm=True)
 
 
@@ -221,8 +242,11 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         data_volume_size=given.size("data_volume_size", 1, 16384),
         kms_key_id=given.text("kms_key_id", reading.KMS_KEY),
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
+        tunnel=given.switch("session_manager_tunnel"),
         daemon_options=given.options("daemon_options"),
         wait_until_ready=given.switch("wait_until_ready"),
+        stop_when_idle_minutes=given.size("stop_when_idle_minutes", LEAST_IDLE_MINUTES, 43_200),
+        spot=given.switch("spot"),
         tags=given.tags("tags"),
     )
     check_daemon_options(_known_options(common.daemon_options), common.engines)
@@ -243,11 +267,34 @@ def check_name(name: str) -> None:
         raise InvalidInput("name", name, hint)
 
 
+def check_tunnel(common: Common) -> None:
+    """Raises InvalidInput where Session Manager could not reach a host."""
+    if not common.tunnel:
+        return
+    if common.in_user_data:
+        hint = "leave key_delivery out: 'user-data' gives the host no role, and its agent cannot register without one"
+        raise InvalidInput("session_manager_tunnel", True, hint, "needs an instance role")
+    if not common.system.session_manager and common.ami_id is None:
+        having = " or ".join(f"'{each.os.value}'" for each in SYSTEMS.values() if each.session_manager)
+        hint = f"choose the os {having}, or name an image of your own that has it with ami_id"
+        problem = f"needs Session Manager's agent, which {common.system.family}'s image lacks"
+        raise InvalidInput("session_manager_tunnel", True, hint, problem)
+
+
 def check_waiting(common: Common) -> None:
     """Raises InvalidInput where nobody could ask a host whether it is ready."""
     if common.wait_until_ready and not common.sources.remote:
         hint = "name a trusted source that holds this machine's address, or leave it out"
+        if common.tunnel:
+            hint += ": `aws-docker wait` asks by the host's status, and `aws-docker tunnel` waits by itself"
         raise InvalidInput("wait_until_ready", True, hint, "asks a host that nobody may reach")
+
+
+def refuse_sleeping_managers(minutes: int | None, managers: Sequence[str]) -> None:
+    """Raises InvalidInput where managers of a Swarm would stop themselves: with each, the Swarm loses a vote."""
+    if minutes is not None and managers:
+        hint = f"leave it out: the managers {', '.join(managers)} have to be there for the others"
+        raise InvalidInput("stop_when_idle_minutes", minutes, hint, "would stop a Swarm's managers")
 
 
 def check_room(common: Common, hosts: Collection[str] = ()) -> None:
@@ -265,6 +312,7 @@ def check_room(common: Common, hosts: Collection[str] = ()) -> None:
         ),
         listen=["127.0.0.1"] if common.sources.remote else [],
         trusted=trusted,
+        tunnel=common.tunnel,
         server_key="k" * key,
         server_certificate="c" * certificate,
         client_authorities=["a" * authority] * len(common.certificates.clients),
@@ -278,9 +326,10 @@ def check_room(common: Common, hosts: Collection[str] = ()) -> None:
         )
         if common.managers
         else None,
+        stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     if common.in_user_data:
-        userdata.user_data(common.system.os, document=document)
+        userdata.user_data(common.system.os, document=document, spot=common.spot)
 
 
 def _sources(given: reading.Arguments) -> Sources:

@@ -30,12 +30,11 @@ ATTEMPT_SECONDS = 5
 """How long one connection may take. A host in the same region answers within a second."""
 
 # OpenSSL's X509_V_ERR_*, as ssl.SSLCertVerificationError.verify_code has them.
+_OTHER_CA: Final = (18, 19, 20)
 _CERTIFICATE_CAUSES: Final = {
     9: "its certificate is not valid yet: this machine's clock, or the one that made it, is wrong",
     10: "its certificate has expired: raise certificate_generation",
-    18: "another CA than this stack's signed its certificate",
-    19: "another CA than this stack's signed its certificate",
-    20: "another CA than this stack's signed its certificate",
+    **dict.fromkeys(_OTHER_CA, "another CA than this stack's signed its certificate"),
     62: "its certificate does not name this host name",
     64: "its certificate does not name this address",
 }
@@ -43,6 +42,10 @@ _CERTIFICATE_CAUSES: Final = {
 
 class NotReady(Exception):
     """The host did not answer; the message is a clause: why, from what was seen."""
+
+
+class AnotherHost(NotReady):
+    """Who answered has a certificate of another CA than the stack's: no waiting makes it ours."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) ->
         connection.request("GET", "/_ping", headers={"Host": "docker"})
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
-        raise NotReady(_cause(error, host, port, trusted)) from None
+        kind = AnotherHost if getattr(error, "verify_code", None) in _OTHER_CA else NotReady
+        raise kind(_cause(error, host, port, trusted)) from None
     finally:
         connection.close()
     if status != 200:

@@ -10,6 +10,7 @@ import base64
 import contextlib
 import http.client
 import importlib.machinery
+import ipaddress
 import json
 import os
 import socket
@@ -46,6 +47,10 @@ PATIENCE, SLOT = 90, 30
 
 class Later(Exception):
     """What is waited for."""
+
+
+class Turn(Exception):
+    state = "waiting"
 
 
 class Refusal(Exception):
@@ -372,16 +377,53 @@ def program() -> Any:
     return module
 
 
-def install() -> None:
+# What the host's program asks of this one.
+
+
+def read(swarm: dict[str, Any]) -> None:
+    """Raises ValueError, KeyError or TypeError for what is no member's part of a document."""
+    for address in (swarm["address"], *swarm["members"].values()):
+        ipaddress.IPv4Address(address)
+    if swarm["members"][swarm["name"]] != swarm["address"] or not swarm["tokens"]["worker"]:
+        raise ValueError
+
+
+def rules(swarm: dict[str, Any], links: dict[str, str]) -> tuple[str, str]:
+    """The firewall's rules for what comes in, and for what containers send: the control plane, gossip and overlay
+    networks (VXLAN) are for the members, and for no container."""
+    ports = "%s { 2377, 4789, 7946 }"
+    members, address = ", ".join(swarm["members"].values()), swarm["address"]
+    dport = "meta l4proto { tcp, udp } " + ports % "th dport"
+    incoming = "".join(
+        'iifname "%s" ip saddr { %s } ip daddr %s %s accept\n' % (link, members, address, dport)
+        for link in ("lo", *links.values())
+    )
+    published = "ct status dnat meta l4proto { tcp, udp } " + ports % "ct original proto-dst"
+    # A container's packets leave under the host's own address, which the other members admit.
+    return incoming + dport + " drop\n", "ip daddr { %s } %s drop\n%s drop\n" % (members, dport, published)
+
+
+def may_restart() -> None:
+    """Raises Turn where other members come first; they are told that this one waits."""
+    if not TURN.exists():
+        WAITS.touch()
+        raise Turn("a restart waits for this host's turn in the Swarm")
+
+
+def outside() -> str:
+    """Why this host is no member of a Swarm that works; empty where it is."""
+    says = SAYS.read_text() if SAYS.exists() else "it starts"
+    return says and "the Swarm: " + says
+
+
+def install(host: dict[str, Any]) -> None:
     Path("/etc/systemd/system/dockerhost-swarm.service").write_text(UNIT % PROGRAM)
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
-    subprocess.run(["systemctl", "enable", "--now", "dockerhost-swarm.service"], check=True)
+    Path(PROGRAM).chmod(0o755)
+    # The next start of this unit is the bootstrap's, once Docker runs.
+    subprocess.run(["systemctl", "enable", "dockerhost-swarm.service"], check=True, capture_output=True)
 
 
 def main() -> None:
-    if sys.argv[1:] == ["install"]:
-        install()
-        return
     os.umask(0o077)
     sys.dont_write_bytecode = True
     member = Member(program())

@@ -36,6 +36,12 @@ STATUS_AT_FIRST = json.dumps(
 )
 """What stands in a host's status parameter before the host has written anything."""
 
+SWARM_PATH = "/usr/local/sbin/dockerhost-swarm"
+"""Where swarm.py is installed, on a Swarm's members, by taker.py, which stands there first."""
+
+SPOT_PATH = "/usr/local/sbin/dockerhost-spot"
+"""Where spot.py is installed, on spot hosts."""
+
 _BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
 _BOOTSTRAP_UNIT = """\
 [Unit]
@@ -52,6 +58,17 @@ ExecStart=/usr/local/sbin/dockerhost bootstrap
 WantedBy=multi-user.target
 """
 
+_SPOT_UNIT_PATH = "/etc/systemd/system/dockerhost-spot.service"
+_SPOT_UNIT = f"""\
+[Unit]
+Description=Ends the containers when EC2 is about to take the instance
+[Service]
+Restart=always
+ExecStart={SPOT_PATH}
+[Install]
+WantedBy=multi-user.target
+"""
+
 
 def configuration_document(
     *,
@@ -63,12 +80,16 @@ def configuration_document(
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
     swarm: Mapping[str, Any] | None = None,
+    stop_when_idle_minutes: int | None = None,
+    tunnel: bool = False,
 ) -> str:
     """What a host serves, as JSON: the addresses dockerd listens on, the trusted networks, the TLS material (PEM)
-    and daemon.json. Without trusted networks the host is local only, and the document holds no secret.
+    and daemon.json. With `tunnel` it serves its own loopback, too. With neither that nor trusted networks the host is
+    local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another. `swarm` is what a member of a Swarm is told: see swarm.py.
+    unless a trusted source needs another. `stop_when_idle_minutes` has it power itself off when nobody uses it. `swarm`
+    is what a member of a Swarm is told: see swarm.py.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -82,7 +103,11 @@ def configuration_document(
         document["chosen"] = list(chosen)
     if swarm is not None:
         document["swarm"] = dict(swarm)
-    if listen:
+    if stop_when_idle_minutes is not None:
+        document["stop_when_idle_minutes"] = stop_when_idle_minutes
+    if tunnel:
+        document["tunnel"] = True
+    if listen or tunnel:
         document["server_key"] = server_key
         document["server_certificate"] = server_certificate
         document["client_authorities"] = list(client_authorities)
@@ -104,9 +129,13 @@ def installed(program: str) -> str:
 
 def head(program: str) -> str:
     """How every user-data begins: with the host's program. `make agent` compresses it."""
-    return (
-        '#cloud-config\nwrite_files:\n- path: "/usr/local/sbin/dockerhost"\n  permissions: "0755"\n  content: |\n'
-        + textwrap.indent(installed(program), "   ")
+    return "#cloud-config\nwrite_files:\n" + entry("/usr/local/sbin/dockerhost", program)
+
+
+def entry(path: str, program: str) -> str:
+    """What has cloud-init install a program of ours. `make agent` compresses those that only some hosts need."""
+    return f'- path: "{path}"\n  permissions: "0755"\n  content: |\n' + textwrap.indent(
+        installed(program), "   "
     )
 
 
@@ -122,23 +151,28 @@ def swarm_program() -> str:
 
 
 @cache
-def _compressed_head() -> bytes:
+def _packed(name: str) -> bytes:
     # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
-    return base64.b64decode(files("aws_docker.host").joinpath("agent.yaml.gz.b64").read_text())
+    return base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
 
 
 @cache
-def _head() -> str:
-    return gzip.decompress(_compressed_head()).decode()
+def _text(name: str) -> str:
+    return gzip.decompress(_packed(name)).decode()
 
 
 def compressed(text: str) -> bytes:
-    """User-data as EC2 gets it: two members of one gzip file (RFC 1952), the compressed head and the rest as it is."""
-    rest = text.removeprefix(_head()).encode()
+    """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
+    programs = b""
+    for name in ("agent", "spot"):
+        if text.startswith(_text(name)):
+            programs += _packed(name)
+            text = text.removeprefix(_text(name))
+    rest = text.encode()
     # A stored block (RFC 1951, 3.2.4) of at most 65,535 bytes: the same bytes on every machine.
     block = b"\1" + struct.pack("<HH", len(rest), len(rest) ^ 0xFFFF) + rest
     member = b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + block + struct.pack("<II", zlib.crc32(rest), len(rest))
-    return _compressed_head() + member
+    return programs + member
 
 
 def user_data(
@@ -149,13 +183,14 @@ def user_data(
     volume_id: str | None = None,
     status: str | None = None,
     swarm: str | None = None,
+    spot: bool = False,
 ) -> str:
     """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
     writes its state to, where its role lets it. `swarm` names the one that holds a Swarm's members' program, which the
-    host takes for what it is by its digest.
+    host takes for what it is by its digest. A `spot` host hears that EC2 is about to stop it.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
@@ -176,11 +211,13 @@ def user_data(
         {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
         {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
     ]
+    if spot:
+        entries.append({"path": _SPOT_UNIT_PATH, "permissions": "0644", "content": _SPOT_UNIT})
     lines: list[str] = []
-    for entry in entries:
-        content = entry.pop("content").rstrip("\n")
+    for each in entries:
+        content = each.pop("content").rstrip("\n")
         lines += [
-            f"{'  ' if n else '- '}{key}: {json.dumps(value)}" for n, (key, value) in enumerate(entry.items())
+            f"{'  ' if n else '- '}{key}: {json.dumps(value)}" for n, (key, value) in enumerate(each.items())
         ]
         lines += ["  content: |", textwrap.indent(content, "   ")]
     lines += [
@@ -188,11 +225,13 @@ def user_data(
         "bootcmd:",
         "- [cloud-init-per, instance, dockerhost, systemctl, mask, --now, docker.service, docker.socket]",
         "runcmd:",
+        *(["- [systemctl, enable, --now, dockerhost-spot.service]"] if spot else []),
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
-    rest = "\n".join(lines) + "\n"
+    taker = entry(SWARM_PATH, files("aws_docker.host").joinpath("taker.py").read_text()) if swarm else ""
+    rest = (_text("spot") if spot else "") + taker + "\n".join(lines) + "\n"
     size = len(rest.encode())
-    size = len(compressed(rest)) if size < USER_DATA_LIMIT else size
+    size = len(compressed(_text("agent") + rest)) if size < USER_DATA_LIMIT else size
     if size > USER_DATA_LIMIT:
         raise InvalidInput(
             "key_delivery",
@@ -200,7 +239,7 @@ def user_data(
             f"the user-data would take {size} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
-    return _head() + rest
+    return _text("agent") + rest
 
 
 def user_data_base64(
@@ -211,9 +250,16 @@ def user_data_base64(
     volume_id: str | None = None,
     status: str | None = None,
     swarm: str | None = None,
+    spot: bool = False,
 ) -> str:
     """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
     text = user_data(
-        os, parameter=parameter, document=document, volume_id=volume_id, status=status, swarm=swarm
+        os,
+        parameter=parameter,
+        document=document,
+        volume_id=volume_id,
+        status=status,
+        swarm=swarm,
+        spot=spot,
     )
     return base64.b64encode(compressed(text)).decode()

@@ -4,13 +4,14 @@ How a host is asked, and what its silence means, is readiness.py's.
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pulumi
 
-from . import readiness
+from . import readiness, sleeping
 from .certificates import Materials
 from .children import DockerHostError
 from .machine import Made
@@ -18,13 +19,17 @@ from .readiness import Client, NotReady
 
 _Value = TypeVar("_Value")
 
+_ASK_EVERY: Final = 30.0
+"""Seconds between two questions to EC2 whether a machine that does not answer is asleep."""
+
 
 def answered(
     component: pulumi.Resource, made: Made, materials: Materials, trusted: pulumi.Output[list[str]]
 ) -> pulumi.Output[None]:
     """Known once the first client is served at a machine's endpoint with these materials.
 
-    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS.
+    Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS. A machine that sleeps is not
+    waited for.
     """
 
     async def wait(known: dict[str, Any]) -> None:
@@ -32,8 +37,19 @@ def answered(
             return
         context = Client(known["authority"], known["certificate"], known["key"]).context()
 
+        asked = -_ASK_EVERY
+
         async def attempt() -> None:
-            await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
+            nonlocal asked
+            try:
+                await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
+            except NotReady:
+                if time.monotonic() < asked + _ASK_EVERY:
+                    raise
+                asked = time.monotonic()
+                if not await sleeping.is_asleep(component, known["instance"]):
+                    raise
+                sleeping.say(component, known["endpoint"])
 
         def tell(seen: str) -> None:
             pulumi.log.info(f"waiting for {known['endpoint']}, {seen}", component)

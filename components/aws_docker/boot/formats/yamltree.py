@@ -14,6 +14,7 @@ from .encodings import Undecodable, unbase64
 LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The fastest safe loader that is there."""
 _DEEPEST: Final = 50
+_DEEPEST_LOADED: Final = 200
 _MOST: Final = 50_000
 _NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 
@@ -22,6 +23,20 @@ class Tree(NamedTuple):
     value: Any
     problem: str = ""
     """Why not all of it could be read: a sentence's rest."""
+
+
+def loaded(text: str, loader: Any = LOADER) -> Any:
+    """What a YAML text holds, as a safe loader makes it. Raises yaml.YAMLError or ValueError where it cannot be read,
+    and where it is nested so deeply that libyaml's loader, which recurses in C, would end the process."""
+    depth = 0
+    for event in yaml.parse(text, Loader=LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST_LOADED:
+                raise yaml.YAMLError("is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return yaml.load(text, loader)  # noqa: S506 (a safe loader)
 
 
 def load(text: str) -> Tree:

@@ -104,7 +104,7 @@ def _value(text: str, variables: dict[str, Any]) -> Any:
         return value
     if len(text) < 4_000 and text.count("[") + text.count("{") < 40 and "&" not in text:
         try:
-            return yaml.load(text, yamltree.LOADER)  # noqa: S506 - a safe loader
+            return yamltree.loaded(text)
         except (yaml.YAMLError, RecursionError, ValueError):
             pass
     return re.findall(r"(?:tcp|unix|fd)://[^\s\"',\]]{0,200}", text) or UNKNOWN

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import yaml
 
+from ...boot.formats.yamltree import LOADER
 from .texts import parsed
 from .values import Doubt, Malformed, Unknown, Value
 
@@ -85,7 +86,7 @@ def _token(name: str) -> str | None:
     return f"aws-native:{parts[1].lower()}:{parts[2]}"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(LOADER):
     """YAML with CloudFormation's short tags: `!Sub x` is `Fn::Sub: x`."""
 
 

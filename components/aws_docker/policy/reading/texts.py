@@ -5,6 +5,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from ...boot.formats import yamltree
 from .values import Unknown, Value
 
 _MOST_VALUES: Final = 100_000
@@ -12,7 +13,7 @@ _MOST: Final = 1_048_576
 """Bytes of a text that are read: CloudFormation itself takes no more in a template."""
 
 
-def parsed(value: Value, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Value:
+def parsed(value: Value, loader: Any = yamltree.LOADER) -> Value:
     """What a text holds, JSON or YAML; a map as it is. Unknown where it cannot be read."""
     if not isinstance(value.raw, str):
         return value
@@ -23,7 +24,7 @@ def parsed(value: Value, loader: type[yaml.SafeLoader] = yaml.SafeLoader) -> Val
     except (ValueError, RecursionError):
         pass
     try:
-        held: Any = yaml.load(value.raw, loader)  # noqa: S506 (a safe loader)
+        held: Any = yamltree.loaded(value.raw, loader)
     except (yaml.YAMLError, ValueError, RecursionError):
         return Value(Unknown("is neither JSON nor YAML", final=True), value.where)
     if _is_too_much(held):

@@ -22,6 +22,7 @@ class Instance(AwsKind):
             "privateIp",
             "primaryNetworkInterface",
             "placementGroup",
+            "instanceMarketOptions",
         }
     )
     # What EC2 chooses where a program does not.
@@ -74,7 +75,13 @@ class Instance(AwsKind):
     }
     not_stored = frozenset(
         {"getPasswordData", "userDataReplaceOnChange", "forceDestroy", "rootBlockDevice", "metadataOptions"}
-        | {"sourceDestCheck", "primaryNetworkInterface", "userData", "userDataBase64"}
+        | {
+            "sourceDestCheck",
+            "primaryNetworkInterface",
+            "userData",
+            "userDataBase64",
+            "instanceMarketOptions",
+        }
     )
 
     def problems(self, inputs: Inputs) -> list[tuple[str, str]]:
@@ -98,6 +105,21 @@ class Instance(AwsKind):
             failures.append(
                 ("metadataOptions", f"expected httpTokens to be optional or required, got {tokens}")
             )
+        market = inputs.get("instanceMarketOptions") or {}
+        spot = market.get("spotOptions") or {}
+        for name, value, allowed in (
+            ("marketType", market.get("marketType", "spot"), ("spot", "capacity-block")),
+            ("spotInstanceType", spot.get("spotInstanceType", "one-time"), ("one-time", "persistent")),
+            (
+                "instanceInterruptionBehavior",
+                spot.get("instanceInterruptionBehavior", "terminate"),
+                ("hibernate", "stop", "terminate"),
+            ),
+        ):
+            if value not in allowed:
+                failures.append(
+                    ("instanceMarketOptions", f"expected {name} to be one of {allowed}, got {value}")
+                )
         return failures
 
     def prepare(self, inputs: Inputs) -> Inputs:
@@ -141,6 +163,16 @@ class Instance(AwsKind):
         interface = (inputs.get("primaryNetworkInterface") or {}).get("networkInterfaceId")
         if interface:
             self._require_free(interface)
+        market = inputs.get("instanceMarketOptions")
+        spot = (market or {}).get("spotOptions") or {}
+        if spot.get("spotInstanceType") == "persistent" and spot.get(
+            "instanceInterruptionBehavior", "terminate"
+        ) not in ("stop", "hibernate"):
+            # EC2 API, SpotMarketOptions.
+            raise Refused(
+                "creating EC2 Instance: InvalidParameterCombination: persistent Spot requests are only supported with "
+                "the interruption behavior stop or hibernate"
+            )
         made = self.api.ec2.run_instances(
             ImageId=inputs["ami"],
             MinCount=1,
@@ -156,6 +188,8 @@ class Instance(AwsKind):
                 else None,
                 SubnetId=inputs.get("subnetId"),
                 SecurityGroupIds=inputs.get("vpcSecurityGroupIds"),
+                InstanceInitiatedShutdownBehavior=inputs.get("instanceInitiatedShutdownBehavior"),
+                InstanceMarketOptions={"MarketType": market.get("marketType", "spot")} if market else None,
                 MetadataOptions=present(
                     HttpTokens=options.get("httpTokens"),
                     HttpEndpoint=options.get("httpEndpoint"),
@@ -180,6 +214,8 @@ class Instance(AwsKind):
             **self.api.tag_specification("instance", inputs),
         )
         instance = made["Instances"][0]
+        if market:
+            self._request_spot(instance["InstanceId"], inputs, spot)
         if root.get("tags"):
             for volume in self._volumes(instance["InstanceId"]):
                 self.api.ec2.create_tags(Resources=[volume["VolumeId"]], Tags=as_tags(root["tags"]))
@@ -199,6 +235,11 @@ class Instance(AwsKind):
             "ami": instance["ImageId"],
             "instanceType": instance["InstanceType"],
             "instanceState": instance["State"]["Name"],
+            "instanceLifecycle": instance.get("InstanceLifecycle", ""),
+            "instanceInitiatedShutdownBehavior": self.api.ec2.describe_instance_attribute(
+                InstanceId=identity, Attribute="instanceInitiatedShutdownBehavior"
+            )["InstanceInitiatedShutdownBehavior"]["Value"],
+            "spotInstanceRequestId": self._spot_request(identity) or "",
             "iamInstanceProfile": profile.rsplit("/", 1)[-1],
             "availabilityZone": instance["Placement"]["AvailabilityZone"],
             "subnetId": instance.get("SubnetId", ""),
@@ -221,6 +262,9 @@ class Instance(AwsKind):
             if "userData" in changed:
                 modify(InstanceId=identity, UserData={"Value": inputs.get("userData", "").encode()})
             self.api.ec2.start_instances(InstanceIds=[identity])
+        if "instanceInitiatedShutdownBehavior" in changed:
+            behaviour = inputs.get("instanceInitiatedShutdownBehavior", "stop")
+            modify(InstanceId=identity, InstanceInitiatedShutdownBehavior={"Value": behaviour})
         if "metadataOptions" in changed:
             options = inputs.get("metadataOptions") or {}
             self.api.ec2.modify_instance_metadata_options(
@@ -239,7 +283,34 @@ class Instance(AwsKind):
         self.api.retag(identity, state, inputs)
 
     def delete(self, identity: str, state: State) -> None:
+        # As the real one does from terraform-provider-aws 5.86 on (resourceInstanceDelete): EC2 would keep a persistent
+        # request, and start another instance for it.
+        request = state.get("spotInstanceRequestId")
+        if state.get("instanceLifecycle") == "spot" and request:
+            self.api.ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[request])
         found(lambda: self.api.ec2.terminate_instances(InstanceIds=[identity]))
+
+    def _request_spot(self, identity: str, inputs: Inputs, options: dict[str, Any]) -> None:
+        """EC2 makes a request for such an instance; moto only calls it spot. Tied to the instance by a tag."""
+        kind = options.get("spotInstanceType", "one-time")
+        made = self.api.ec2.request_spot_instances(
+            InstanceCount=1,
+            Type=kind,
+            InstanceInterruptionBehavior=options.get("instanceInterruptionBehavior", "terminate"),
+            LaunchSpecification={"ImageId": inputs["ami"], "InstanceType": inputs["instanceType"]},
+        )["SpotInstanceRequests"][0]
+        request = made["SpotInstanceRequestId"]
+        self.api.ec2.create_tags(Resources=[request], Tags=as_tags({"lab:instance": identity}))
+        # Moto starts another instance for it.
+        if made.get("InstanceId"):
+            self.api.ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+
+    def _spot_request(self, identity: str) -> str | None:
+        requests = self.api.ec2.describe_spot_instance_requests()["SpotInstanceRequests"]
+        for each in requests:
+            if {"Key": "lab:instance", "Value": identity} in each.get("Tags", []):
+                return each["SpotInstanceRequestId"]
+        return None
 
     def _require_free(self, interface: str) -> None:
         """EC2 refuses an interface that another instance has; moto takes it away from that one."""

@@ -62,6 +62,15 @@ def _get_instance_type(api: Api, given: Inputs) -> Mapping[str, Any]:
     }
 
 
+def _get_instances(api: Api, given: Inputs) -> Mapping[str, Any]:
+    # Like the real one, running ones only, unless others are asked for.
+    states = given.get("instanceStateNames") or ["running"]
+    filters = [*_filters(given), {"Name": "instance-state-name", "Values": states}]
+    found = api.ec2.describe_instances(Filters=filters)["Reservations"]
+    ids = [instance["InstanceId"] for each in found for instance in each["Instances"]]
+    return {"id": api.region, "ids": ids, "region": api.region}
+
+
 def _get_managed_prefix_list(api: Api, given: Inputs) -> Mapping[str, Any]:
     ids = {"PrefixListIds": [given["id"]]} if given.get("id") else {}
     found = one(
@@ -131,6 +140,7 @@ FUNCTIONS: Mapping[str, Function] = {
     "aws:ec2/getSubnets:getSubnets": _get_subnets,
     "aws:ec2/getSubnet:getSubnet": _get_subnet,
     "aws:ec2/getInstanceType:getInstanceType": _get_instance_type,
+    "aws:ec2/getInstances:getInstances": _get_instances,
     "aws:ec2/getManagedPrefixList:getManagedPrefixList": _get_managed_prefix_list,
     "aws:ssm/getParameter:getParameter": _get_parameter,
     "aws:index/getRegion:getRegion": _get_region,

@@ -1,0 +1,147 @@
+"""Starts and stops the instances of a stack's hosts, by EC2, and waits until each is as it was to be.
+
+Which hosts a stack has is host_status.py's to know; no secret of the stack is read for it. Whether a host is ready it
+says itself, in its parameter; where that cannot be read, it is asked over mutual TLS.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import NotChecked
+from .options import Directory, Profile, Stack
+from .stack import stack_export
+from .wait import Wire, until
+
+if TYPE_CHECKING:
+    from aws_docker.audit.host_status import Expected, HostStatus
+
+EVERY: Final = 2.0
+"""Seconds between two looks: a start is watched by somebody who waits for it."""
+
+_SAID: Final[Mapping[str, str]] = {
+    "InsufficientInstanceCapacity": "EC2 has no room for this type in its zone at the moment",
+    "SpotMaxPriceTooLow": "EC2 has no room at spot prices at the moment",
+    "IncorrectSpotRequestState": "EC2 has stopped the spot instance itself, and starts it itself when it has room",
+    # Between two of its states, as it was described a moment ago.
+    "IncorrectInstanceState": "it is between two states",
+    "IncorrectState": "it is between two states",
+}
+
+
+def hosts_of(stack: Stack, cwd: Directory, names: Sequence[str]) -> "list[Expected]":
+    """A stack's hosts, or those that are named, a fleet's also by their names within it. Raises NotChecked."""
+    from aws_docker.audit.host_status import expected_hosts
+
+    known = expected_hosts(stack_export(stack, cwd))
+    if not known:
+        raise NotChecked("the stack holds no Docker host; name another with --stack")
+    chosen: dict[str, Expected] = {} if names else {each.name: each for each in known}
+    for name in names:
+        found = [each for each in known if each.name == name] or [
+            each for each in known if each.name.endswith(f"-{name}")
+        ]
+        if len(found) != 1:
+            listed = ", ".join(each.name for each in (found or known))
+            raise NotChecked(
+                f"{name!r} is {'no host' if not found else 'more than one'}; there are: {listed}"
+            )
+        chosen[found[0].name] = found[0]
+    return list(chosen.values())
+
+
+def wake(
+    hosts: "Sequence[Expected]", stack: Stack, cwd: Directory, profile: Profile, seconds: float
+) -> "list[HostStatus]":
+    """Start what is stopped, and wait until all serve, or time is up; how they stand then."""
+    from aws_docker.audit.host_status import Standing
+
+    by_wire = Wire(stack, cwd)
+
+    def standing(status: "HostStatus", problem: str) -> "HostStatus":
+        if status.power in ("stopped", "stopping"):
+            evidence = problem or (
+                "EC2 starts it" if status.power == "stopped" else "EC2 is still stopping it"
+            )
+            return replace(status, standing=Standing.UNDER_WAY, evidence=evidence, hint="", final=False)
+        if status.word is None and status.power == "running":
+            return by_wire(status)
+        # What a stack intends is its secret, and a start needs no secret: that the host serves is enough.
+        if status.standing is Standing.UNKNOWN and status.word and status.word["state"] == "ready":
+            return replace(status, standing=Standing.READY, evidence=status.word["reason"], hint="")
+        return status
+
+    return _drive(hosts, profile, seconds, "stopped", "start_instances", standing)
+
+
+def put_to_sleep(hosts: "Sequence[Expected]", profile: Profile, seconds: float) -> "list[HostStatus]":
+    """Stop what runs, and wait until all are off, or time is up; how they stand then."""
+    from aws_docker.audit.host_status import Standing
+
+    def standing(status: "HostStatus", problem: str) -> "HostStatus":
+        if status.power == "stopped":
+            return replace(status, standing=Standing.READY, evidence="it is off", hint="")
+        evidence = problem or "EC2 stops it"
+        return replace(status, standing=Standing.UNDER_WAY, evidence=evidence, hint="", final=False)
+
+    return _drive(hosts, profile, seconds, "running", "stop_instances", standing)
+
+
+def _drive(
+    hosts: "Sequence[Expected]",
+    profile: Profile,
+    seconds: float,
+    state: str,
+    action: str,
+    standing: "Callable[[HostStatus, str], HostStatus]",
+) -> "list[HostStatus]":
+    from aws_docker.audit import aws
+    from aws_docker.audit.parameters import fetch_statuses
+
+    session = aws.open_session(profile, hosts[0].region or None)
+
+    def look() -> "list[HostStatus]":
+        statuses = fetch_statuses(session, hosts)
+        _refuse_blindness(session, statuses)
+        problems = {
+            each.host.instance: _act(session, each.host, action) for each in statuses if each.power == state
+        }
+        return [standing(each, problems.get(each.host.instance, "")) for each in statuses]
+
+    return until(look, seconds, EVERY)
+
+
+def _refuse_blindness(session: Any, statuses: "Iterable[HostStatus]") -> None:
+    """Raises NotChecked where EC2 cannot be asked, or knows an instance no more."""
+    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+    from aws_docker.audit.aws import why_not
+    from aws_docker.audit.parameters import fetch_powers
+
+    for each in statuses:
+        if each.power:
+            continue
+        try:
+            list(fetch_powers(session, each.host.region, [each.host.instance]))
+        except (ClientError, BotoCoreError) as error:
+            raise NotChecked(f"EC2 cannot be asked (ec2:DescribeInstances): {why_not(error)}") from None
+        raise NotChecked(
+            f"{each.host.name}: EC2 knows no instance {each.host.instance}; run `pulumi up --refresh`"
+        )
+
+
+def _act(session: Any, host: "Expected", action: str) -> str:
+    """What EC2 has against it at this moment, if anything; raises NotChecked where waiting will not help."""
+    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
+
+    from aws_docker.audit.aws import client_of, why_not
+
+    try:
+        getattr(client_of(session, "ec2", host.region), action)(InstanceIds=[host.instance])
+    except (ClientError, BotoCoreError) as error:
+        code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+        if code in _SAID:
+            return f"{_SAID[code]} ({code})"
+        name = "".join(word.title() for word in action.split("_"))
+        raise NotChecked(f"{host.name}: ec2:{name} failed: {why_not(error)}") from None
+    return ""

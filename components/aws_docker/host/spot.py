@@ -1,0 +1,79 @@
+#!/usr/bin/python3 -I
+# What runs on a spot host as /usr/local/sbin/dockerhost-spot: it hears that EC2 is about to take the instance, two
+# minutes ahead, stops the containers as `docker stop` does, and dockerd. The watch says it. What restart policies are
+# to keep running starts again when the instance does: `docker stop` alone would end `unless-stopped` for good. Nothing
+# is powered off here: EC2 starts again what it has stopped itself. Standard library only, Python 3.9; user-data carries
+# it to spot hosts, so keep it small.
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+NOTICE = Path("/run/dockerhost/notice")
+STOPPED = Path("/etc/dockerhost/stopped")
+DOCKER = ("docker.socket", "docker.service")
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def ask(path: str, name: str, value: str, method: str = "GET") -> str:
+    headers = {"X-aws-ec2-metadata-token" + name: value}
+    message = urllib.request.Request("http://169.254.169.254/latest/" + path, None, headers, method=method)
+    with OPENER.open(message, timeout=5) as response:
+        return response.read(4096).decode()
+
+
+def notice() -> str:
+    """What EC2 is about to do; nothing while that is nothing."""
+    token = ask("api/token", "-ttl-seconds", "60", "PUT")
+    try:
+        said = json.loads(ask("meta-data/spot/instance-action", "", token))
+    except urllib.error.HTTPError as error:
+        if error.code == 404:
+            return ""
+        raise
+    return "EC2 is to %s this spot instance at %s" % (said["action"], said["time"])
+
+
+def run(*argv: str) -> str:
+    # Whatever hangs, the two minutes go on.
+    return subprocess.run(argv, stdout=subprocess.PIPE, text=True, timeout=90).stdout
+
+
+def end() -> None:
+    ids = run("docker", "ps", "-q", "--no-trunc").split()
+    if ids:
+        policy = "{{.HostConfig.RestartPolicy.Name}} {{.Id}}"
+        kept = [line.split() for line in run("docker", "inspect", "-f", policy, *ids).splitlines()]
+        STOPPED.write_text(" ".join(name for how, name in kept if how != "no"))
+        run("docker", "stop", *ids)
+
+
+def heed() -> None:
+    heard = notice()
+    if heard and not NOTICE.exists():
+        NOTICE.parent.mkdir(exist_ok=True)
+        NOTICE.write_text(heard)
+        try:
+            end()
+        finally:
+            run("systemctl", "stop", *DOCKER)
+    elif NOTICE.exists() and not heard:
+        NOTICE.unlink()
+        run("systemctl", "start", *DOCKER)
+    elif STOPPED.exists() and not heard and run("systemctl", "is-active", DOCKER[1]) == "active\n":
+        names = STOPPED.read_text().split()
+        STOPPED.unlink()
+        if names:
+            run("docker", "start", *names)
+
+
+if __name__ == "__main__":
+    while True:
+        try:
+            heed()
+        except Exception as error:
+            # A metadata service that is gone, or garbled, announces nothing and takes nothing back.
+            print(error, flush=True)
+        time.sleep(5)
