@@ -43,19 +43,8 @@ lint-only:
 	else echo "lint: shellcheck is not installed: the shell scripts were not checked"; test "$$CI" != true || status=1; fi; \
 	exit $$status
 
-agent: ## Compress the host's program again, and note its digest, after a change to components/aws_docker/host/agent.py, spot.py or swarm.py
-	@cd components/aws_docker/host && ../../../$(python) -c 'import base64, hashlib, pathlib, zopfli.gzip, aws_docker; \
-	from aws_docker.host import userdata; \
-	program = pathlib.Path("agent.py").read_text(); \
-	spot = userdata.entry(userdata.SPOT_PATH, pathlib.Path("spot.py").read_text()); \
-	[pathlib.Path(name + ".yaml.gz.b64").write_text(base64.b64encode(zopfli.gzip.compress(text.encode())).decode() + "\n") \
-	for name, text in (("agent", userdata.head(program)), ("spot", spot))]; \
-	swarm = zopfli.gzip.compress(userdata.installed(pathlib.Path("swarm.py").read_text()).encode()); \
-	pathlib.Path("swarm.gz.b64").write_text(base64.b64encode(swarm).decode() + "\n"); \
-	known = pathlib.Path("agents.sha256"); release = "  " + aws_docker.__version__; \
-	earlier = [line for line in known.read_text().splitlines() if not line.endswith(release)]; \
-	digest = hashlib.sha256(userdata.installed(program).encode()).hexdigest(); \
-	known.write_text("\n".join([*earlier, digest + release]) + "\n")'
+agent: ## Pack the programs that run on hosts again, and note their digests, after a change to one of them
+	@$(python) -m lab.pack
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

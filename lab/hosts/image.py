@@ -55,7 +55,7 @@ TOOLS = {
 """Commands that the lab's hosts and clients need, and the Debian package of each."""
 
 _BASE = "systemd,systemd-sysv,dbus,udev,kmod,procps,iproute2,iputils-ping,python3,ca-certificates,openssl,apt-utils"
-_INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd"]
+_INSTALLED = ["cloud-init", "curl", "e2fsprogs", "systemd-timesyncd", "unattended-upgrades"]
 _OFFERED = ["docker.io", "nftables", "iptables", "ufw", "busybox-static"]
 
 # What is worth repacking, in bytes.

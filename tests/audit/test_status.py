@@ -1,5 +1,6 @@
 """What hosts say of themselves, beside what a stack intends: judged, read from an embedded AWS, and waited for."""
 
+import datetime
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ from aws_docker.audit.host_status import (
     expected_hosts,
     judge_status,
 )
+from aws_docker.audit.notices import notices
 from aws_docker.cli import wait as waiting
 from lab.engine.cloud import Cloud
 from tests.unit.stand import Api, Stand, api, stand
@@ -104,6 +106,33 @@ def test_ready_is_never_said_without_knowing_what_is_intended() -> None:
     unknown = Expected("build", "i-0123", "eu-central-1", "p", frozenset(), None)
     assert judge_status(unknown, word()).standing is Standing.UNKNOWN
     assert judge_status(unknown, word(document="")).standing is Standing.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("fields", "kinds"),
+    [
+        ({}, []),
+        ({"updates": "success", "disk": ""}, []),
+        ({"certificate_expires_at": "2027-01-23T10:42:52Z"}, ["certificate-expiring"]),
+        ({"certificate_expires_at": "2027-01-25T10:42:52Z"}, []),
+        ({"certificate_expires_at": "2026-11-24T10:42:52Z"}, ["certificate-expired"]),
+        ({"certificate_expires_at": "soon"}, []),
+        (
+            {"disk": "/var/lib/docker is 90 % full", "updates": "exit-code"},
+            ["disk-nearly-full", "security-updates-failed"],
+        ),
+    ],
+)
+def test_what_somebody_should_know_although_all_is_as_intended(
+    fields: dict[str, str], kinds: list[str]
+) -> None:
+    now = datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC)
+    status = judge_status(HOST, word(**fields))
+    assert status.standing is Standing.READY
+    found = list(notices(status, now))
+    assert [each.kind for each in found] == kinds
+    assert all("build" in each.message for each in found)
+    assert list(notices(judge_status(HOST, None), now)) == []
 
 
 def test_a_hosts_words_command_no_terminal() -> None:

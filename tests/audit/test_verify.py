@@ -4,7 +4,7 @@ import datetime
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import pytest
@@ -99,6 +99,43 @@ def test_as_intended(built: tuple[Place, str, str]) -> None:
     report = compare(state(*built, ["10.20.0.0/25"]), wire())
     assert (report.status, report.findings, report.unchecked) == (Exit.AS_INTENDED, (), [])
     assert report.hosts[0].intended.cidrs() == ("10.20.0.0/25",)
+
+
+class TestATunnelAlone:
+    """No rule, no source, nothing at the host's address: `endpoint` is the asking machine's own loopback."""
+
+    ENDPOINT: ClassVar = {"endpoint": "tcp://127.0.0.1:2376", "public_ip": ""}
+
+    @pytest.fixture
+    def tunnelled(self, place: Place) -> tuple[Place, str, str]:
+        group = place.group()
+        return place, place.instance(group), group
+
+    def test_as_intended(self, tunnelled: tuple[Place, str, str]) -> None:
+        asked: list[str] = []
+
+        def look(address: str, bundle: Path | None) -> tuple[str | None, ProbeReport]:
+            asked.append(address)
+            assert bundle is None
+            return wire(p2375=Verdict.FILTERED, p2376=Verdict.FILTERED)(address, bundle)
+
+        report = compare(state(*tunnelled, [], **self.ENDPOINT), look)
+        assert (report.status, report.findings, report.unchecked) == (Exit.AS_INTENDED, (), [])
+        assert asked == ["10.20.0.4"], "never this machine's own loopback"
+        (intent,) = read_intents(state(*tunnelled, [], **self.ENDPOINT))
+        assert (intent.remote, intent.tunnel) == (False, True)
+
+    def test_what_answers_at_its_address_is_drift(self, tunnelled: tuple[Place, str, str]) -> None:
+        report = compare(state(*tunnelled, [], **self.ENDPOINT), wire())
+        (finding,) = report.findings
+        assert finding.message == "build intends nothing at 10.20.0.4:2376, which answers: mutual-tls."
+
+    def test_a_rule_added_by_hand_is_drift(self, tunnelled: tuple[Place, str, str]) -> None:
+        place, _, group = tunnelled
+        place.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(2376, **CIDR)])
+        report = compare(state(*tunnelled, [], **self.ENDPOINT), wire(p2376=Verdict.FILTERED))
+        (finding,) = report.findings
+        assert finding.message.startswith("Wider than build intends: 10.20.0.0/30, ")
 
 
 def test_a_rule_added_by_hand_is_named(built: tuple[Place, str, str]) -> None:

@@ -55,7 +55,10 @@ class Cloud(Mocks):
             },
             "aws:ec2/eip:Eip": {"publicIp": "203.0.113.7", "publicDns": "ec2-203-0-113-7.example"},
             "tls:index/privateKey:PrivateKey": {"privateKeyPem": self._pem(f"PRIVATE KEY of {args.name}")},
-            "tls:index/selfSignedCert:SelfSignedCert": {"certPem": self._pem(f"CERTIFICATE of {args.name}")},
+            "tls:index/selfSignedCert:SelfSignedCert": {
+                "certPem": self._pem(f"CERTIFICATE of {args.name}"),
+                "validityEndTime": self.expiries.get("ca", "2099-11-25T00:00:00Z"),
+            },
             "tls:index/certRequest:CertRequest": {"certRequestPem": self._pem(f"REQUEST of {args.name}")},
             "tls:index/locallySignedCert:LocallySignedCert": {
                 "certPem": self._pem(f"CERTIFICATE of {args.name}"),

@@ -1,7 +1,8 @@
 """Which certificates a host's clients and server get, and when they are renewed."""
 
 import inspect
-from datetime import datetime, timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from typing import Any
 
@@ -12,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from aws_docker import KeyAlgorithm
+from aws_docker.host import advice
 from aws_docker.host.keys import LEAST_SIZES
+from aws_docker.host.plan import plan
 
 from .conftest import Stack
 
@@ -208,6 +211,55 @@ def test_a_generation_renews_the_keys_of_leaves_and_no_ca(stack: Stack) -> None:
     }
     # The requests and certificates follow from their keys.
     assert {name for name, trigger in triggers.items() if trigger == 2} == {f"{leaf}-key" for leaf in LEAVES}
+
+
+def test_cas_of_an_overlap_are_resources_of_their_own(stack: Stack) -> None:
+    stack.host({**REMOTE, "ca_generations": [1.0, 2.0]})
+    for leaf, signer in zip(LEAVES, ("ca", "ca@2", "ca@2"), strict=True):
+        assert stack[f"{leaf}-certificate"]["caCertPem"] == f"CERTIFICATE of {leaf}-{signer}\n"
+        assert stack[f"{leaf}-ca@2"]["privateKeyPem"] == f"PRIVATE KEY of {leaf}-ca@2-key\n"
+    assert stack["build-server-ca"]["subject"] == {"commonName": "build server CA"}
+    assert stack["build-server-ca@2"]["subject"] == {"commonName": "build server CA 2"}
+    trusted = [f"CERTIFICATE of {leaf}-{ca}\n" for leaf in LEAVES[1:] for ca in ("ca", "ca@2")]
+    assert json.loads(stack["build-configuration"]["value"])["client_authorities"] == trusted
+    servers = "CERTIFICATE of build-server-ca\nCERTIFICATE of build-server-ca@2\n"
+    assert stack.outputs()["ca_material"] == servers
+    for name in ("build-server-ca@2", "build-client-bob-ca@2"):
+        assert "privateKeyPem" in stack.resources[name].secrets
+
+
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        (61, []),
+        (59, ["a ends on 2027-01-23: `pulumi up` renews what ends within 30 days, from 2026-12-24 on"]),
+        (-1, ["a ended on 2026-11-24: `pulumi up` renews what ends within 30 days, from 2026-10-25 on"]),
+    ],
+)
+def test_a_certificate_that_ends_soon_is_said(days: int, said: list[str]) -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    certificates = plan("build", {}).common.certificates
+    ends = {"a": (now + timedelta(days=days)).isoformat(), "b": "2099-01-01T00:00:00.5+09:00"}
+    assert advice.ending(certificates, leaves=ends, authorities={}, now=now) == said
+    # What is valid for so short a time is not always about to end.
+    short = plan("build", {"certificate_validity_days": 60}).common.certificates
+    assert bool(advice.ending(short, leaves=ends, authorities={}, now=now)) is (days < 30)
+
+
+def test_a_ca_that_ends_soon_is_said_with_the_next_step() -> None:
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    for generations, step in (([1], "ca_generations [1, 2]"), ([3, 7], "ca_generations [7]")):
+        certificates = plan("build", {"ca_generations": generations}).common.certificates
+        ends = {"build-server-ca": "2027-01-01T00:00:00Z"}
+        (said,) = advice.ending(certificates, leaves={}, authorities=ends, now=now)
+        assert said.startswith("build-server-ca ends on 2027-01-01: ")
+        assert step in said
+
+
+def test_the_first_to_end_may_be_a_ca(stack: Stack) -> None:
+    stack.cloud.expiries["ca"] = "2026-12-24T00:00:00Z"
+    stack.host(REMOTE)
+    assert stack.outputs()["certificates_expire_at"] == "2026-12-24T00:00:00Z"
 
 
 def test_a_client_more_changes_nothing_of_the_others(stack: Stack) -> None:

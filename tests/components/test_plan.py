@@ -82,10 +82,13 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "data_volume_size": str(common.data_volume_size).lower(),
         "key_algorithm": {KeyAlgorithm.ECDSA_P256: "ECDSA P-256"}[certificates.algorithm],
         "ca_validity_days": str(certificates.ca_validity_days),
+        "ca_generations": str(list(certificates.ca_generations)),
         "certificate_validity_days": str(certificates.validity_days),
         "certificate_generation": str(certificates.generation),
         "renew_before_days": str(certificates.renew_before_days),
         "key_delivery": {KeyDelivery.PARAMETER_STORE: "Parameter Store"}[common.key_delivery],
+        "prune_images_after_days": str(common.prune_images_after_days).lower(),
+        "security_updates": {("*-*-* 03:00:00 UTC", 7200): "03:00-05:00"}[common.security_updates or ("", 0)],
         "allow_all_egress": str(common.allow_all_egress),
         "session_manager_tunnel": str(common.tunnel),
         "wait_until_ready": str(common.wait_until_ready),
@@ -156,3 +159,23 @@ def test_a_local_host_that_nobody_can_log_in_to_is_said(os: OperatingSystem) -> 
     assert ("has no Session Manager agent" in said) is (not SYSTEMS[os].session_manager)
     assert "Session Manager" not in " ".join(warnings(os=os, ami_id="ami-01"))
     assert "Session Manager" not in " ".join(warnings(os=os, trusted_cidrs=["10.0.5.0/24"]))
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        ("Sat,Sun 22:00-02:00", ("Sat,Sun *-*-* 22:00:00 UTC", 4 * 3600)),
+        ("Mon 00:00-00:15", ("Mon *-*-* 00:00:00 UTC", 900)),
+        ("off", None),
+    ],
+)
+def test_a_window_of_updates(window: str, expected: tuple[str, int] | None) -> None:
+    assert planned(security_updates=window).common.security_updates == expected
+
+
+def test_what_a_host_does_over_the_years_is_in_its_document() -> None:
+    assert planned().common.upkeep == {"security_updates": ["*-*-* 03:00:00 UTC", 7200]}
+    asked = planned(prune_images_after_days=7, security_updates="off", data_volume_size=100).common
+    assert asked.upkeep == {"prune_images_after_days": 7}
+    assert asked.docker_disk == 100 * 1024
+    assert planned(key_delivery="user-data").common.upkeep is None

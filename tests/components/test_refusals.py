@@ -32,6 +32,19 @@ LEFT_OUT = "leave it out: nothing that reaches the host comes from there"
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     (
+        {"key_delivery": "user-data", "security_updates": "off"},
+        "key_delivery: 'user-data, with security_updates' is refused; deliver by Parameter Store: in user-data there "
+        "is no room for the program that does it",
+    ),
+    (
+        {"ca_generations": [2, 1]},
+        "ca_generations: [2, 1] is refused; name one generation, or the old one and a new one, such as [1, 2]",
+    ),
+    (
+        {"ca_generations": 2},
+        "ca_generations: 2 is no list; give a list, even of one",
+    ),
+    (
         {"certificate_validity_days": 30, "renew_before_days": 30},
         "renew_before_days: 30 is refused; a certificate is valid for 30 days: choose less, or it is renewed by every "
         "run",

@@ -52,6 +52,23 @@ def test_ipv6_sources_can_take_the_place_of_others_in_one_up(
     assert stack.up().check().changes == {}
 
 
+def test_a_tunnel_comes_to_a_local_host_in_place(make_stack: MakeStack) -> None:
+    stack = make_stack(PROGRAM, {"args": {}})
+    stack.up().check()
+    before = ids(stack)
+    change(stack, {"session_manager_tunnel": True})
+    after = ids(stack)
+    assert before.items() <= after.items(), "the same machine, told something else"
+    assert {name.rpartition("-")[0] for name in after.keys() - before.keys() if "build" in name} == {
+        "build-server",
+        "build-server-ca",
+        "build-client-default",
+        "build-client-default-ca",
+    }, "certificates, and no rule"
+    assert stack.outputs()["endpoint"] == "tcp://127.0.0.1:2376"
+    assert stack.up().check().changes == {}
+
+
 def test_a_key_that_is_taken_away_takes_its_permission_along_and_leaves_the_host_readable(
     make_stack: MakeStack, cloud: Cloud
 ) -> None:

@@ -137,6 +137,42 @@ def test_private(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
     assert (told["listen"], told["trusted"]) == ([], [])
 
 
+def test_tunnel(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    stack = run(make_stack, cloud, "tunnel", {"subnetId": network.subnet})
+    assert not [each["urn"] for each in stack.resources() if "Ingress" in each["type"]]
+    ids = {each["type"]: each["id"] for each in stack.resources() if each.get("id")}
+    group = ids["aws:ec2/securityGroup:SecurityGroup"]
+    told = cloud.client("ec2").describe_security_groups(GroupIds=[group])["SecurityGroups"][0]
+    assert told["IpPermissions"] == []
+    assert {(each["FromPort"], each["ToPort"]) for each in told["IpPermissionsEgress"]} == {
+        (443, 443),
+        (80, 80),
+    }
+
+    written = document(cloud, stack, "build")
+    assert (written["listen"], written["trusted"], written["tunnel"]) == ([], [], True)
+    outputs = stack.outputs()
+    assert outputs["endpoint"] == "tcp://127.0.0.1:2376"
+    assert "public_ip" not in outputs
+    policy = cloud.client("iam").get_role_policy(
+        RoleName=ids["aws:iam/role:Role"], PolicyName=ids["aws:iam/rolePolicy:RolePolicy"].split(":")[1]
+    )["PolicyDocument"]
+    allowed = (policy if isinstance(policy, dict) else json.loads(policy))["Statement"]
+    assert [each["Action"] for each in allowed if "ssmmessages:OpenDataChannel" in each["Action"]] == [
+        [
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ]
+    ]
+    assert [each["Action"] for each in allowed if each["Resource"] != "*"] == [
+        "ssm:GetParameter",
+        "ssm:PutParameter",
+    ]
+
+
 def test_several_clients(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
     stack = run(make_stack, cloud, "several-clients", {"subnetId": network.subnet})
     assert set(stack.outputs()["client_key_materials"]) == {"alice", "bob", "ci"}

@@ -97,14 +97,14 @@ def test_a_source_that_turns_bad_later_leaves_the_host_as_it_was(
 # --- Interrupted runs ------------------------------------------------------------------------------------------------
 
 
-def interrupt(stack: Stack, resources: int, by: signal.Signals) -> None:
-    """`pulumi up`, interrupted once so many resources are reported as made."""
+def interrupt(stack: Stack, resources: int, by: signal.Signals, done: str = " created (") -> None:
+    """`pulumi up`, interrupted once so many resources are reported as made, or whatever else is done to them."""
     running = stack.start("up", "--yes", "--skip-preview")
     assert running.stdout is not None
     made = 0
     try:
         for line in running.stdout:
-            made += " created (" in line
+            made += done in line
             if made == resources:
                 if by is signal.SIGKILL:
                     # With all its children: providers, language host.

@@ -56,6 +56,13 @@ UNDONE: Mapping[str, tuple[str, str, str]] = {
         "",
         NO_LISTENER,
     ),
+    "tunnel": (
+        _TRANSFORM.format(
+            kind=_INSTANCE, changed={"userData": "#!/bin/sh\ndockerd -H tcp://127.0.0.1:2376\n"}
+        ),
+        "",
+        NO_LISTENER,
+    ),
     "fleet": (_TRANSFORM.format(kind=_RULE, changed={"fromPort": 2370}), "", NO_2375),
     "own-component": (_TRANSFORM.format(kind=_RULE, changed={"ipProtocol": "-1"}), "", NO_2375),
     "stack-reference": (
@@ -101,7 +108,7 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
         trusted["trustedCidrs"] = ["10.0.0.0/8", "2001:db8:7::/48"]
     if example == "stack-reference":
         config["networkStack"] = "organization/network/local"
-    if example in ("existing-vpc", "private", "several-clients", "own-component"):
+    if example in ("existing-vpc", "private", "tunnel", "several-clients", "own-component"):
         config["vpcId"] = vpc
         config["subnetId"] = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     if example == "existing-vpc":

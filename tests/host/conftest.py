@@ -61,6 +61,7 @@ class Deployment:
     docker_installed: bool = False
     spot: bool = False
     daemon_options: dict[str, Any] = field(default_factory=dict[str, Any])
+    upkeep: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         self.system = self.system or self.base.system
@@ -93,6 +94,7 @@ class Deployment:
             "client_authorities": [ca.pem for ca in self.client_cas.values()],
             "tunnel": self.tunnel,
             "chosen": [n for n in ("bip", "default-address-pools") if n not in self.daemon_options],
+            "upkeep": self.upkeep,
             **changes,
         }
         return userdata.configuration_document(**arguments)

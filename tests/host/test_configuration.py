@@ -38,6 +38,12 @@ def started_at(host: Host, name: str) -> str:
     ).stdout
 
 
+def starts_of_docker(host: Host) -> int:
+    """How often dockerd has started since the host booted."""
+    said = host.machine.run(["journalctl", "-q", "-b", "-o", "cat", "-u", "docker.service", "_PID=1"]).stdout
+    return sum(line.startswith("Started docker.service") for line in said.splitlines())
+
+
 def daemon_pid(host: Host) -> str:
     return host.machine.run(["systemctl", "show", "-p", "MainPID", "docker.service"]).stdout
 
@@ -67,12 +73,44 @@ def test_a_client_that_is_taken_away_is_refused_and_the_other_is_not(host: Host,
 
 
 def test_a_renewed_certificate_is_served_and_containers_keep_running(host: Host, sleeper: str) -> None:
-    running = started_at(host, sleeper)
+    running, starts = started_at(host, sleeper), starts_of_docker(host)
     host.deployment.server = host.deployment.new_server_certificate()
     host.deployment.publish()
     assert host.sync() == ""
+    assert host.sync() == "", "it is asked every minute"
     host.assert_serving()
     assert host.machine.read("/etc/dockerhost/current/server.pem") == host.deployment.server.pem
+    assert started_at(host, sleeper) == running
+    assert starts_of_docker(host) == starts + 1
+    # The old certificate of a client is good until its own end, and so is a new one of the same CA.
+    renewed = certs.leaf(host.deployment.client_cas["alice"], [certs.CLIENT])
+    assert [host.ping("alice"), host.ping(renewed)] == ["200", "200"]
+
+
+def test_a_renewed_ca_overlaps_with_the_old_one(host: Host, sleeper: str) -> None:
+    deployment, running = host.deployment, started_at(host, sleeper)
+    old, new = (deployment.client_cas["alice"], certs.authority("alice CA 2"))
+    late = certs.leaf(new, [certs.CLIENT])
+    assert host.ping(late) != "200", "not trusted yet"
+
+    def told(*generations: certs.Certificate) -> None:
+        deployment.publish(deployment.document(client_authorities=[each.pem for each in generations]))
+        assert host.sync() == ""
+
+    told(old, new)
+    assert [host.ping("alice"), host.ping(late)] == ["200", "200"]
+    # The second run: the server's certificate is of the new CA as well.
+    before = deployment.server_ca
+    try:
+        deployment.server_ca = certs.authority("server CA 2")
+        deployment.server = deployment.new_server_certificate()
+        told(new)
+        assert host.ping(late) == "200"
+        assert host.ping("alice") != "200"
+        host.assert_nothing_open()
+    finally:
+        deployment.server_ca = before
+        deployment.server = deployment.new_server_certificate()
     assert started_at(host, sleeper) == running
 
 

@@ -124,11 +124,17 @@ def docker_events(host: Host) -> Iterator[None]:
 def a_container(host: Host, *options: str) -> Iterator[None]:
     made = ["docker", "run", "-d", "--name", "busy", *options, "busybox"]
     host.machine.run([*made, "/bin/busybox", "sh", "-c", "sleep 1000"])
-    # Whoever started it has gone, and nothing of it is to count.
     try:
         yield
     finally:
         host.machine.run(["docker", "rm", "-f", "busy"])
+
+
+@contextmanager
+def a_paused_container(host: Host) -> Iterator[None]:
+    with a_container(host):
+        host.machine.run(["docker", "pause", "busy"])
+        yield
 
 
 @contextmanager
@@ -158,18 +164,53 @@ def a_login(host: Host) -> Iterator[None]:
         host.machine.run(["rm", "/run/systemd/sessions/77"])
 
 
-USES: dict[str, Callable[[Host], AbstractContextManager[None]]] = {
-    "a client that listens to events": docker_events,
-    "a container": a_container,
-    "a login": a_login,
-    "a session of Session Manager": an_ssm_session,
-    "a one-shot unit, as updates are": lambda host: a_unit(host, "Type=oneshot"),
+@contextmanager
+def an_event(host: Host) -> Iterator[None]:
+    """Something that came and went, by nobody's connection."""
+    host.machine.run(["docker", "tag", "busybox", "busybox:again"])
+    yield
+    host.machine.run(["docker", "rmi", "busybox:again"])
+
+
+ASK = """
+import importlib.util, sys
+from importlib.machinery import SourceFileLoader
+sys.dont_write_bytecode = True
+loader = SourceFileLoader("agent", "/usr/local/sbin/dockerhost")
+agent = importlib.util.module_from_spec(importlib.util.spec_from_loader("agent", loader))
+loader.exec_module(agent)
+print(agent.use(sys.argv[1], float(sys.argv[2])))
+"""
+
+
+def use_of(host: Host, since: float, state: str = "active") -> str:
+    """What the host's own program says that it is used for."""
+    return host.machine.run(["python3", "-c", ASK, state, str(since)]).stdout.strip()
+
+
+USES: dict[str, tuple[Callable[[Host], AbstractContextManager[None]], str]] = {
+    "a client that only listens": (docker_events, "a connection to port 2376"),
+    "a container": (a_container, "a container"),
+    "a container that is paused": (a_paused_container, "a container"),
+    "something that came and went": (an_event, "an event of Docker's"),
+    "a login": (a_login, "a login"),
+    "a session of Session Manager": (an_ssm_session, "Session Manager"),
+    "a one-shot unit, as updates are": (lambda host: a_unit(host, "Type=oneshot"), "busy.service"),
 }
 
 
-@pytest.mark.parametrize("use", USES)
-def test_a_host_that_is_used_stays_awake(sleeper: Host, use: str) -> None:
-    with USES[use](sleeper):
+@pytest.mark.parametrize("name", USES)
+def test_what_a_host_is_used_for(sleeper: Host, name: str) -> None:
+    use, said = USES[name]
+    sleeper.machine.wait(lambda: use_of(sleeper, time.time()) == "", "nothing to be left", 40)
+    since = time.time()
+    with use(sleeper):
+        sleeper.machine.wait(lambda: said in use_of(sleeper, since), said, 10)
+
+
+@pytest.mark.parametrize("name", ["a client that only listens", "a container"])
+def test_a_host_that_is_used_stays_awake(sleeper: Host, name: str) -> None:
+    with USES[name][0](sleeper):
         may_sleep(sleeper)
         assert stays_awake(sleeper)
         may_sleep(sleeper, None)

@@ -161,6 +161,8 @@ def test_mutual_tls_is_for_trusted_sources_on_whatever_port() -> None:
     [
         "#!/bin/sh\nyum install -y docker\nsystemctl start docker\n",
         "#!/bin/sh\nyum install -y docker\ndockerd -H tcp://127.0.0.1:9999\n",
+        "#!/bin/sh\nyum install -y docker\ndockerd -H tcp://127.0.0.1:9999 --tlsverify --tlscacert /a --tlscert /b "
+        "--tlskey /c\n",
         "#!/bin/sh\n# dockerd -H tcp://10.0.0.5:9999\nyum install -y nginx\n",
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pulumi_policy import EnforcementLevel, Secret
 
+from aws_docker.host import userdata
 from aws_docker.policy import (
     docker_instance_metadata,
     docker_no_secret_in_user_data,
@@ -52,6 +53,28 @@ def test_messages_name_the_place_and_never_repeat_the_document(encode: Any) -> N
     assert "2376" in outcome.text
     for secret in ("correct-horse", *KEY.splitlines()[1:-1]):
         assert secret not in outcome.text
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_loopback_is_safe_with_tlsverify_and_not_beside_it(host: str) -> None:
+    """The form of a tunnel. Without client certificates every process and every forwarded port of the host is root."""
+    start = f"#!/bin/sh\nyum install -y docker\ndockerd -H fd:// -H tcp://{host}:2376"
+    certificates = "--tlscacert /a --tlscert /b --tlskey /c"
+
+    def said(options: str) -> set[str]:
+        properties = {"userData": f"{start} {options}\n", "metadataOptions": SAFE}
+        return {each.policy for each in analyze(rules(), INSTANCE, properties).violations}
+
+    assert said(f"--tlsverify {certificates}") == set()
+    for neighbour in (certificates, f"--tlsverify=false {certificates}", ""):
+        assert said(neighbour) == {NO_LISTENER}, neighbour
+
+
+def test_our_own_host_with_a_tunnel_passes() -> None:
+    text = userdata.user_data("amazon-linux-2023", parameter="build-configuration")
+    data = base64.b64encode(userdata.compressed(text)).decode()
+    properties = {"userDataBase64": data, "metadataOptions": SAFE}
+    assert analyze(rules(), INSTANCE, properties).text == ""
 
 
 def test_an_unknown_document_is_said_to_be_unknown_and_hides_nothing_else() -> None:

@@ -163,9 +163,10 @@ def test_what_cannot_be_read_is_said(data: str | bytes, sentence: str) -> None:
 # --- Our own hosts ---
 
 
+@pytest.mark.parametrize("spot", [False, True])
 @pytest.mark.parametrize("os", sorted(each.value for each in OperatingSystem))
-def test_our_own_host_is_recognised(os: str) -> None:
-    judged = judge(userdata.user_data(os, parameter="build-configuration", volume_id="vol-1"))
+def test_our_own_host_is_recognised(os: str, spot: bool) -> None:
+    judged = judge(userdata.user_data(os, parameter="build-configuration", volume_id="vol-1", spot=spot))
     assert judged == BootJudgement(runs_docker=True, listeners=(), unread=(), private_keys=())
 
 
@@ -191,6 +192,14 @@ def test_our_own_host_with_a_drop_in_beside_it() -> None:
     changed = text.replace("/usr/local/sbin/dockerhost bootstrap", f"/usr/bin/dockerd -H {ANY}")
     assert changed != text
     assert judge(changed).unsafe
+
+
+def test_a_program_that_is_no_more_the_spot_hosts_is_read_like_any_other() -> None:
+    text = userdata.user_data("debian-12", parameter="p", spot=True)
+    changed = text.replace('("docker.socket", "docker.service")', f'("--now", "dockerd", "-H", "{ANY}")')
+    assert changed != text
+    judged = judge(changed)
+    assert judged.unsafe or judged.unread
 
 
 # --- Whatever comes ---

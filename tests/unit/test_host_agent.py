@@ -4,7 +4,6 @@ import ast
 import base64
 import contextlib
 import gzip
-import hashlib
 import json
 import re
 import subprocess
@@ -23,6 +22,7 @@ import aws_docker
 from aws_docker.boot import own
 from aws_docker.host import agent as host_agent
 from aws_docker.host import userdata
+from lab import pack
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -43,33 +43,42 @@ def document(**changes: Any) -> str:
     )
 
 
-def test_the_compressed_agent_is_the_agent() -> None:
-    package = files("aws_docker.host")
-    compressed = base64.b64decode(package.joinpath("agent.yaml.gz.b64").read_text())
-    program = package.joinpath("agent.py").read_text()
-    assert gzip.decompress(compressed).decode() == userdata.head(program), "run `make agent`"
+def program(name: str) -> str:
+    return files("aws_docker.host").joinpath(f"{name}.py").read_text()
 
 
-def test_nothing_but_comments_stays_behind() -> None:
-    program = files("aws_docker.host").joinpath("agent.py").read_text()
-    there = userdata.installed(program)
-    assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program))
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_the_compressed_programs_are_the_programs(name: str) -> None:
+    compressed = base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
+    assert gzip.decompress(compressed).decode() == pack.PARTS[name](program(name)), "run `make agent`"
+
+
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_nothing_but_comments_stays_behind(name: str) -> None:
+    there = userdata.installed(program(name))
+    assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program(name)))
     assert there.startswith("#!/usr/bin/python3 -I\n")
-    assert len(there) < len(program)
+    assert len(there) < len(program(name))
 
 
-def test_hosts_of_every_release_are_known() -> None:
-    program = userdata.installed(files("aws_docker.host").joinpath("agent.py").read_text())
-    lines = [
-        line.split() for line in files("aws_docker.host").joinpath("agents.sha256").read_text().splitlines()
-    ]
-    assert lines[-1] == [hashlib.sha256(program.encode()).hexdigest(), aws_docker.__version__], (
-        "run `make agent`"
-    )
-    releases = [release for _, release in lines]
+def test_spot_hosts_have_a_program_of_their_own() -> None:
+    told = userdata.user_data("debian-13", parameter="p", spot=True)
+    assert pack.PARTS["spot"](program("spot")) in told
+    assert gzip.decompress(userdata.compressed(told)).decode() == told
+    assert userdata.SPOT_PATH not in userdata.user_data("debian-13", parameter="p")
+
+
+@pytest.mark.parametrize("name", pack.PARTS)
+def test_hosts_of_every_release_are_known(name: str) -> None:
+    listing = "agents.sha256" if name == "agent" else "programs.sha256"
+    known = files("aws_docker.host").joinpath(listing).read_text().splitlines()
+    releases = [line.split()[-1] for line in known if name == "agent" or f" {name}.py " in line]
+    assert releases[-1] == aws_docker.__version__, "run `make agent`"
     assert len(releases) == len(set(releases)), "one line a release: earlier ones stay"
-    assert own.is_agent(program)
-    assert not own.is_agent(program + "\n")
+    is_ours = own.is_agent if name == "agent" else own.opens_nothing
+    installed = userdata.installed(program(name))
+    assert is_ours(installed), "run `make agent`"
+    assert not is_ours(installed + "\n")
 
 
 def test_a_document_is_read() -> None:

@@ -53,7 +53,19 @@ def test_the_only_command_starts_the_strict_program() -> None:
     commands = yaml.safe_load(userdata.user_data("debian-12", parameter="p"))["runcmd"]
     assert commands == [
         ["systemctl", "enable", "--now", "dockerhost-bootstrap.service"],
+        ["systemctl", "enable", "--now", "dockerhost-upkeep.timer"],
     ]
+
+
+def test_what_runs_over_the_years_comes_where_the_document_does_not() -> None:
+    """Beside the document it would take the room of three clients."""
+    fetched = files_of(userdata.user_data("debian-12", parameter="p"))
+    assert fetched[userdata.UPKEEP_PATH]["permissions"] == "0755"
+    assert own.opens_nothing(fetched[userdata.UPKEEP_PATH]["content"])
+    for kind in ("service", "timer"):
+        assert f"/etc/systemd/system/dockerhost-upkeep.{kind}" in fetched
+    delivered = userdata.user_data("debian-12", document="{}")
+    assert "upkeep" not in delivered.removeprefix(userdata._text("agent"))
 
 
 def test_a_document_in_user_data_is_for_root_only() -> None:

@@ -132,6 +132,20 @@ CHECKS: Final = {
             _LOW,
         ),
         Check(
+            "disk-nearly-full",
+            "A disk of a host of this package is 85 % full or more, by the host's own word.",
+            "On a full disk builds and pulls fail, and a host keeps the configuration that it has.",
+            "Set prune_images_after_days, or enlarge the disk; docs/years.md has the commands.",
+            _LOW,
+        ),
+        Check(
+            "security-updates-failed",
+            "The last security updates of a host of this package failed, by the host's own word.",
+            "What is known to be broken stays so, and nobody else says it.",
+            "See journalctl -u dockerhost-updates on the host; docs/years.md says what it needs.",
+            _LOW,
+        ),
+        Check(
             "listener-without-tls",
             "User-data starts a Docker API that asks no client for a certificate; no packet reaches it now.",
             "The next security-group rule opens it.",

@@ -78,7 +78,7 @@ class HostStatus:
     final: bool = False
     """Waiting changes nothing: the host has refused what is intended."""
     word: Mapping[str, str] | None = None
-    """The host's own words: state, reason, document, engine, certificate_expires_at, at."""
+    """The host's own words: state, reason, document, engine, certificate_expires_at, disk, updates, at."""
     power: str = ""
     """The instance's state by EC2; nothing where that could not be asked."""
 
@@ -212,6 +212,7 @@ def _word(text: str) -> dict[str, str] | None:
     if fields.get("version") != 1 or not isinstance(fields.get("state"), str):
         return None
     names = ("state", "reason", "document", "refused", "engine", "certificate_expires_at", "instance", "at")
+    names += ("disk", "updates")
     return {name: _plain(fields.get(name)) for name in names}
 
 

@@ -35,12 +35,14 @@ class Intent:
     account: str
     region: str
     address: str
-    """Where clients connect to; the private address of a host that is local only."""
+    """Where clients connect to; the host's own address where no network leads them there."""
     remote: bool
     rules: tuple[Mapping[str, Any], ...]
     """Its ingress rules, as DescribeSecurityGroupRules would have them."""
     certificates_expire_at: datetime.datetime | None = None
     """When the first of the server's and clients' certificates does, by the stack's state."""
+    tunnel: bool = False
+    """Whether Session Manager alone brings clients to it: nothing answers at its address."""
 
 
 def read_intents(state: Mapping[str, Any]) -> list[Intent]:
@@ -101,12 +103,22 @@ def _intent(
         output("public_ip", "publicIp") or output("private_ip", "privateIp") or str(outputs["privateIp"])
     )
     endpoint = output("endpoint", "endpoint")
-    if endpoint:
+    # The near end of a tunnel is the asking machine's own, and says nothing of the host's addresses.
+    tunnel = endpoint == f"tcp://127.0.0.1:{DOCKER_TLS_PORT}" and not rules
+    if endpoint and not tunnel:
         address = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
     name = str(host["urn"]).rpartition("::")[2]
     expire_at = _time(output("certificates_expire_at", "certificatesExpireAt"))
     return Intent(
-        name, str(instance["id"]), account, region, address, bool(endpoint), tuple(rules), expire_at
+        name,
+        str(instance["id"]),
+        account,
+        region,
+        address,
+        bool(endpoint) and not tunnel,
+        tuple(rules),
+        expire_at,
+        tunnel,
     )
 
 

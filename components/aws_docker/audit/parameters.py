@@ -4,7 +4,7 @@ it, whether their instances run, by `ec2:DescribeInstances`: where that is not a
 host_status.py says what the answers mean.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -12,6 +12,7 @@ from botocore.config import Config  # pyright: ignore[reportMissingTypeStubs]
 from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
 
 from .host_status import Expected, HostStatus, Power, beside, judge_status
+from .power import fetch_powers
 
 _MOST: Final = 10  # that GetParameters takes at once
 _SECONDS: Final = 10
@@ -44,22 +45,6 @@ def fetch_statuses(session: Any, hosts: Sequence[Expected]) -> list[HostStatus]:
     return [beside(_status(host, read, problems), powers.get((host.region, host.instance))) for host in hosts]
 
 
-def fetch_powers(session: Any, region: str, instances: Sequence[str]) -> Iterator[tuple[str, Power]]:
-    """What EC2 says of those instances that there are; raises ClientError or BotoCoreError where it says nothing."""
-    # By a filter: an id that is gone would fail the call for all.
-    wanted = [{"Name": "instance-id", "Values": list(dict.fromkeys(instances))[:200]}]
-    for page in _client(session, region, "ec2").get_paginator("describe_instances").paginate(Filters=wanted):
-        for each in (instance for found in page["Reservations"] for instance in found["Instances"]):
-            yield (
-                str(each["InstanceId"]),
-                Power(
-                    str(each["State"]["Name"]),
-                    each["LaunchTime"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    str(each.get("StateReason", {}).get("Code", "")),
-                ),
-            )
-
-
 def _status(
     host: Expected, read: dict[tuple[str, str], str], problems: dict[tuple[str, str], str]
 ) -> HostStatus:
@@ -73,11 +58,11 @@ def _status(
     )
 
 
-def _client(session: Any, region: str, service: str = "ssm") -> Any:
+def _client(session: Any, region: str) -> Any:
     config = Config(
         connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return session.client(service, region_name=region or session.region_name, config=config)
+    return session.client("ssm", region_name=region or session.region_name, config=config)
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 `aws-docker verify` runs.
 """
 
+import datetime
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +13,9 @@ from .exposures import judge_region
 from .facts import RegionFacts
 from .fetching import fetch
 from .findings import Finding, Unchecked, ranked
+from .host_status import HostStatus
 from .intent import Intent, configuration_drift, intended_sources, wire_drift
+from .notices import notices
 from .probing import probe
 from .results import Compared, ProbeReport, VerifyReport
 
@@ -27,10 +30,12 @@ def verify(
     bundles: Mapping[str, Path],
     look: Look | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    statuses: Sequence[HostStatus] = (),
 ) -> VerifyReport:
     """Compare hosts; `bundles` holds folders of a client's ca.pem, cert.pem and key.pem by host's address.
 
-    `look` says what the wire does, from elsewhere than here.
+    `look` says what the wire does, from elsewhere than here. `statuses` are the hosts' own words: what they say of
+    their disks and updates is found; one that could not be read is nothing that verify checks (`status` says so).
     """
     look = look or look_from_here
     hosts: list[Compared] = []
@@ -57,6 +62,10 @@ def verify(
         findings += configuration_drift(intent, intended, judged)
         findings += [*wire.findings, *wire_drift(intent, intended, wire.ports, here)]
         unchecked += [*unresolved, *judged.unchecked, *wire.unchecked]
+    now = datetime.datetime.now(datetime.UTC)
+    said = [notice for status in statuses for notice in notices(status, now)]
+    # Of certificates the state and the wire have said it.
+    findings += [each for each in said if not each.kind.startswith("certificate-")]
     return VerifyReport(hosts, ranked(findings), unchecked)
 
 

@@ -195,6 +195,8 @@ class Following:
         if own.is_agent(text):
             self.own_host(world)
             return [world]
+        if own.opens_nothing(text):
+            return [world]
         overridden = world.read(later.job(path)) if path.endswith(".override") else None
         if later.CONFIGURED.search(path):
             self.machine.runs_docker = True

@@ -17,14 +17,23 @@ SETTINGS = "/etc/dockerhost/host.json"
 
 
 @cache
-def _known() -> frozenset[str]:
-    listed = files("aws_docker.host").joinpath("agents.sha256").read_text(encoding="ascii")
+def _known(listing: str) -> frozenset[str]:
+    listed = files("aws_docker.host").joinpath(listing).read_text(encoding="ascii")
     return frozenset(line.split()[0] for line in listed.splitlines())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def is_agent(text: str) -> bool:
     """Whether a file is the program that sets up this package's hosts, in this release or an earlier one."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest() in _known()
+    return _digest(text) in _known("agents.sha256")
+
+
+def opens_nothing(text: str) -> bool:
+    """Whether a file is another of their programs: these start no listener."""
+    return _digest(text) in _known("programs.sha256")
 
 
 def document_path(settings: str) -> str | None:

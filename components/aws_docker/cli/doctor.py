@@ -168,7 +168,12 @@ def _addresses(
 
     remote = [intent for intent in intents if intent.remote]
     if not remote:
-        yield Row("address", State.NOTE, "the stack's hosts trust nobody: they are local only")
+        by = (
+            "`aws-docker tunnel` reaches them"
+            if any(each.tunnel for each in intents)
+            else "they are local only"
+        )
+        yield Row("address", State.NOTE, f"the stack's hosts trust nobody: {by}")
     for intent in remote:
         trusted = _trusted(
             intent.name, intent.rules, lambda each, i=intent: prefix_list_networks(profile, i.region, each)

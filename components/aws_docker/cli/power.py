@@ -4,9 +4,9 @@ Which hosts a stack has is host_status.py's to know; no secret of the stack is r
 says itself, in its parameter; where that cannot be read, it is asked over mutual TLS.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from .errors import NotChecked
 from .options import Directory, Profile, Stack
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 EVERY: Final = 2.0
 """Seconds between two looks: a start is watched by somebody who waits for it."""
-
-_SAID: Final[Mapping[str, str]] = {
-    "InsufficientInstanceCapacity": "EC2 has no room for this type in its zone at the moment",
-    "SpotMaxPriceTooLow": "EC2 has no room at spot prices at the moment",
-    "IncorrectSpotRequestState": "EC2 has stopped the spot instance itself, and starts it itself when it has room",
-    # Between two of its states, as it was described a moment ago.
-    "IncorrectInstanceState": "it is between two states",
-    "IncorrectState": "it is between two states",
-}
 
 
 def hosts_of(stack: Stack, cwd: Directory, names: Sequence[str]) -> "list[Expected]":
@@ -71,7 +62,7 @@ def wake(
             return replace(status, standing=Standing.READY, evidence=status.word["reason"], hint="")
         return status
 
-    return _drive(hosts, profile, seconds, "stopped", "start_instances", standing)
+    return _drive(hosts, profile, seconds, "stopped", "start", standing)
 
 
 def put_to_sleep(hosts: "Sequence[Expected]", profile: Profile, seconds: float) -> "list[HostStatus]":
@@ -84,7 +75,7 @@ def put_to_sleep(hosts: "Sequence[Expected]", profile: Profile, seconds: float) 
         evidence = problem or "EC2 stops it"
         return replace(status, standing=Standing.UNDER_WAY, evidence=evidence, hint="", final=False)
 
-    return _drive(hosts, profile, seconds, "running", "stop_instances", standing)
+    return _drive(hosts, profile, seconds, "running", "stop", standing)
 
 
 def _drive(
@@ -92,56 +83,26 @@ def _drive(
     profile: Profile,
     seconds: float,
     state: str,
-    action: str,
+    action: "Literal['start', 'stop']",
     standing: "Callable[[HostStatus, str], HostStatus]",
 ) -> "list[HostStatus]":
     from aws_docker.audit import aws
     from aws_docker.audit.parameters import fetch_statuses
+    from aws_docker.audit.power import Refused, require_known, switch
 
     session = aws.open_session(profile, hosts[0].region or None)
 
     def look() -> "list[HostStatus]":
         statuses = fetch_statuses(session, hosts)
-        _refuse_blindness(session, statuses)
+        for each in statuses:
+            if not each.power:
+                require_known(session, each.host)
         problems = {
-            each.host.instance: _act(session, each.host, action) for each in statuses if each.power == state
+            each.host.instance: switch(session, each.host, action) for each in statuses if each.power == state
         }
         return [standing(each, problems.get(each.host.instance, "")) for each in statuses]
 
-    return until(look, seconds, EVERY)
-
-
-def _refuse_blindness(session: Any, statuses: "Iterable[HostStatus]") -> None:
-    """Raises NotChecked where EC2 cannot be asked, or knows an instance no more."""
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    from aws_docker.audit.aws import why_not
-    from aws_docker.audit.parameters import fetch_powers
-
-    for each in statuses:
-        if each.power:
-            continue
-        try:
-            list(fetch_powers(session, each.host.region, [each.host.instance]))
-        except (ClientError, BotoCoreError) as error:
-            raise NotChecked(f"EC2 cannot be asked (ec2:DescribeInstances): {why_not(error)}") from None
-        raise NotChecked(
-            f"{each.host.name}: EC2 knows no instance {each.host.instance}; run `pulumi up --refresh`"
-        )
-
-
-def _act(session: Any, host: "Expected", action: str) -> str:
-    """What EC2 has against it at this moment, if anything; raises NotChecked where waiting will not help."""
-    from botocore.exceptions import BotoCoreError, ClientError  # pyright: ignore[reportMissingTypeStubs]
-
-    from aws_docker.audit.aws import client_of, why_not
-
     try:
-        getattr(client_of(session, "ec2", host.region), action)(InstanceIds=[host.instance])
-    except (ClientError, BotoCoreError) as error:
-        code = str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
-        if code in _SAID:
-            return f"{_SAID[code]} ({code})"
-        name = "".join(word.title() for word in action.split("_"))
-        raise NotChecked(f"{host.name}: ec2:{name} failed: {why_not(error)}") from None
-    return ""
+        return until(look, seconds, EVERY)
+    except Refused as error:
+        raise NotChecked(error) from None

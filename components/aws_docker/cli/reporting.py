@@ -54,6 +54,7 @@ def show_statuses(statuses: "Sequence[HostStatus]") -> None:
     from rich.markup import escape
 
     from aws_docker.audit.host_status import Standing
+    from aws_docker.audit.notices import notices
     from aws_docker.audit.showing.parts import table
 
     colours = {
@@ -78,10 +79,14 @@ def show_statuses(statuses: "Sequence[HostStatus]") -> None:
     for each in statuses:
         if each.hint:
             console.print(f"{escape(each.host.name)}: {escape(each.hint)}", highlight=False, soft_wrap=True)
+        for notice in notices(each, datetime.now(UTC)):
+            console.print(f"[yellow]{escape(notice.message)}[/]", highlight=False, soft_wrap=True)
 
 
 def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
     """The same for programs."""
+    from aws_docker.audit.notices import notices
+
     return [
         {
             "host": each.host.name,
@@ -89,6 +94,7 @@ def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
             "standing": str(each.standing),
             "evidence": each.evidence,
             "hint": each.hint or None,
+            "notices": [notice.message for notice in notices(each, datetime.now(UTC))],
             "intended": each.host.digest,
             "status": dict(each.word) if each.word else None,
             "instance_state": each.power or None,

@@ -146,7 +146,7 @@ def _refused(refusal: "session_manager.Refusal", instance: str) -> CommandError:
     if code == "TargetNotConnected":
         return CommandError(
             f"Session Manager does not reach {instance}: its agent is not connected",
-            "is the instance running, with a way out to TCP 443? A new one takes a minute or two",
+            "is the instance running (`aws-docker start` wakes it), with a way out to TCP 443? A new one takes a while",
         )
     denied = "AccessDenied" in code or "Unauthorized" in code
     hint = "docs/tunnel.md has the policy that allows it" if denied else "docs/tunnel.md lists what it takes"

@@ -33,14 +33,18 @@ def verify(
     with checking():
         acceptances = read(accepted)
         from aws_docker.audit import aws
+        from aws_docker.audit.host_status import expected_hosts
         from aws_docker.audit.intent import read_intents
+        from aws_docker.audit.parameters import fetch_statuses
         from aws_docker.audit.verifying import verify as run
 
-        intents = read_intents(stack_export(stack, cwd))
+        state = stack_export(stack, cwd)
+        intents = read_intents(state)
         if not intents:
             raise NotChecked("the stack holds no Docker host; name another with --stack")
         connections = _connections(stack_outputs(stack, cwd))
-        account = aws.identify(aws.open_session(profile, intents[0].region))
+        session = aws.open_session(profile, intents[0].region)
+        account = aws.identify(session)
         with tempfile.TemporaryDirectory(prefix="aws-docker-") as folder, progress("hosts") as advance:
             bundles: dict[str, Path] = {}
             for intent in intents:
@@ -51,6 +55,7 @@ def verify(
                 account,
                 intents,
                 bundles,
+                statuses=fetch_statuses(session, expected_hosts(state)),
                 progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
             )
         finish(report, as_json, sarif, html, acceptances)

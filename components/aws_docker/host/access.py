@@ -110,6 +110,8 @@ def document(
     vpc_networks: Sequence[str],
     options: Mapping[str, Any] | None,
     engines: Engines,
+    disk: int,
+    upkeep: Mapping[str, Any] | None,
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
@@ -125,7 +127,7 @@ def document(
     listen = served(trusted=trusted, private_ip=private_ip, ipv6=ipv6)
     return userdata.configuration_document(
         daemon=daemon_configuration(
-            options, bip=bridge, pools=pools, engines=engines, swarm=swarm is not None
+            options, bip=bridge, pools=pools, engines=engines, disk=disk, swarm=swarm is not None
         ),
         listen=listen,
         trusted=trusted if listen else [],
@@ -134,6 +136,7 @@ def document(
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
         swarm=swarm,
+        upkeep=upkeep,
         stop_when_idle_minutes=stop_when_idle_minutes,
         tunnel=tunnel,
     )

@@ -1,12 +1,16 @@
 """Decides what is said about a host that is allowed and perhaps unwise. Pure: component.py has Pulumi show it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from .plan import Common, Machine
+from .plan import Certificates, Common, Machine
 
 LEAST_MEMORY: Final = 1024
 """MiB. With less, a package manager was seen to run out of memory at first boot (Amazon Linux's dnf on t4g.nano)."""
+
+SOON: Final = timedelta(days=60)
+"""Before a certificate's end, from when on it is said; of what is valid for less than twice as long, the last half."""
 
 
 def short_of_memory(*, instance_type: str, mebibytes: int | None) -> str | None:
@@ -37,3 +41,38 @@ def warnings(common: Common, machines: Sequence[Machine]) -> list[str]:
             "set assign_public_ip, or a subnet_id behind a NAT gateway"
         )
     return found
+
+
+def ending(
+    plan: Certificates, *, leaves: Mapping[str, str], authorities: Mapping[str, str], now: datetime
+) -> list[str]:
+    """What to say of certificates that end soon, by their names in the stack and the provider's dates (RFC 3339)."""
+    found: list[str] = []
+    if soon := _soon(leaves, plan.validity_days, now):
+        names, first = soon
+        renewal = first - timedelta(days=plan.renew_before_days)
+        hint = (
+            f"`pulumi up` renews what ends within {plan.renew_before_days} days, from {renewal:%Y-%m-%d} on"
+        )
+        if not plan.renew_before_days:
+            hint = "renew_before_days is 0: raise certificate_generation to renew them"
+        found.append(f"{names}: {hint}")
+    if soon := _soon(authorities, plan.ca_validity_days, now):
+        names, _ = soon
+        *_, last = plan.ca_generations
+        hint = f"renew with an overlap by ca_generations {[last, last + 1]}"
+        if len(plan.ca_generations) > 1:
+            hint = f"once all clients have new bundles, end the old ones by ca_generations [{last}]"
+        found.append(f"{names}: {hint} (docs/rotation.md)")
+    return found
+
+
+def _soon(dates: Mapping[str, str], validity_days: int, now: datetime) -> tuple[str, datetime] | None:
+    """Those that end soon, as a clause, and when the first of them does."""
+    within = min(SOON, timedelta(days=validity_days) / 2)
+    ends = {name: datetime.fromisoformat(date).astimezone(UTC) for name, date in dates.items()}
+    soon = sorted((end, name) for name, end in ends.items() if end < now + within)
+    if not soon:
+        return None
+    said = [f"{name} {'ended' if end < now else 'ends'} on {end:%Y-%m-%d}" for end, name in soon]
+    return ", ".join(said), soon[0][0]

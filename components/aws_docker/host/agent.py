@@ -124,6 +124,8 @@ def report(state: str, reason: str = "", refused: str = "") -> None:
         settings = CURRENT / "settings.json"
         in_force = settings.read_text() if settings.exists() else '{"listen": [], "digest": ""}'
         said.update(about(in_force, dockerd, Path(dockerd).stat().st_mtime if dockerd else 0))
+        upkeep = RUN / "upkeep.json"
+        said.update(json.loads(upkeep.read_text()) if upkeep.exists() else {})
     line = json.dumps(said)
     status = RUN / "status.json"
     if status.exists() and status.read_text() == line + "\n":
@@ -280,7 +282,7 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
     # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
     found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
-    for name in ("chosen", "swarm"):
+    for name in ("chosen", "upkeep", "swarm"):
         if name in settings:
             found[name] = settings[name]
     if idle:

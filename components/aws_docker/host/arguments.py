@@ -64,6 +64,10 @@ class _CommonArgs(TypedDict):
     ca_validity_days: NotRequired[int]
     """Days that the certificate authorities are valid. Default: 3650."""
 
+    ca_generations: NotRequired[Sequence[int]]
+    """The generations of the certificate authorities that are trusted, at most two. To renew them: `[1, 2]`, which
+    trusts the old ones and gives clients new certificates, and, once all have those, `[2]`. Default: `[1]`."""
+
     certificate_validity_days: NotRequired[int]
     """Days that server and client certificates are valid. Default: 365."""
 
@@ -84,6 +88,14 @@ class _CommonArgs(TypedDict):
 
     daemon_options: NotRequired[Mapping[str, Any]]
     """Options for dockerd's daemon.json, merged over hardened defaults. Listeners and TLS cannot be set here."""
+
+    prune_images_after_days: NotRequired[int]
+    """Days after which an image that no container has goes; after an hour already where the disk is 85 % full.
+    Default: none."""
+
+    security_updates: NotRequired[str]
+    """When the system installs its own security updates, Docker's included: a window in UTC in which they begin, of
+    every day or of some (`Sat,Sun 22:00-02:00`), or `off`. Default: `03:00-05:00`."""
 
     allow_all_egress: NotRequired[bool]
     """Whether the host may connect to everything, not only to TCP 443 and 80. Default: `False`."""

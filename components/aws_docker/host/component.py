@@ -26,7 +26,8 @@ class DockerHost(pulumi.ComponentResource):
     `tcp://127.0.0.1:2376`, which is served while `aws-docker tunnel` runs; none on a local-only host."""
 
     ca_material: pulumi.Output[Optional[str]]
-    """The certificate (PEM) of the CA that signed the server's: clients' `ca.pem`."""
+    """The certificate (PEM) of the CA that signed the server's, while it is renewed the next one's too: clients'
+    `ca.pem`."""
 
     cert_material: pulumi.Output[Optional[str]]
     """The first client's certificate (PEM): its `cert.pem`."""
@@ -53,7 +54,7 @@ class DockerHost(pulumi.ComponentResource):
     """The host's security group; further rules can be attached to it."""
 
     certificates_expire_at: pulumi.Output[Optional[str]]
-    """When the first of the server's and clients' certificates expires (RFC 3339)."""
+    """When the first of the server's and clients' certificates expires, or of their CAs (RFC 3339)."""
 
     def __init__(
         self, name: str, args: DockerHostArgs, opts: Optional[pulumi.ResourceOptions] = None
@@ -77,7 +78,9 @@ class DockerHost(pulumi.ComponentResource):
         interface = network_interface(children, around, subnet)
         made = machine(children, host, around, subnet, interface)
 
-        materials = certificates.materials(identity, [made.server] if made.server else [])
+        servers = [made.server] if made.server else []
+        certificates.warn_of_ends(self, common.certificates, identity, servers)
+        materials = certificates.materials(identity, servers)
         sleeping.tell(self, common, {name: made})
         answers = [waiting.answered(self, made, materials, trusted)] if common.wait_until_ready else []
         materials = waiting.held_materials(answers, materials)

@@ -31,7 +31,8 @@ class DockerFleet(pulumi.ComponentResource):
     """The endpoints of a Swarm's managers, by host: any of them takes commands. Empty without a Swarm."""
 
     ca_material: pulumi.Output[str | None]
-    """The certificate (PEM) of the CA that signed every server's: clients' `ca.pem`."""
+    """The certificate (PEM) of the CA that signed every server's, while it is renewed the next one's too: clients'
+    `ca.pem`."""
 
     cert_material: pulumi.Output[str | None]
     """The first client's certificate (PEM): its `cert.pem`."""
@@ -58,7 +59,7 @@ class DockerFleet(pulumi.ComponentResource):
     """The security group of all hosts; further rules can be attached to it."""
 
     certificates_expire_at: pulumi.Output[str | None]
-    """When the first of the servers' and clients' certificates expires (RFC 3339)."""
+    """When the first of the servers' and clients' certificates expires, or of their CAs (RFC 3339)."""
 
     def __init__(self, name: str, args: DockerFleetArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         fleet = refusing(fleet_plan)(name, args)
@@ -100,7 +101,9 @@ class DockerFleet(pulumi.ComponentResource):
             for (host, (own, each)), subnet in zip(hosts.items(), subnets, strict=True)
         }
 
-        materials = certificates.materials(identity, [each.server for each in made.values() if each.server])
+        servers = [each.server for each in made.values() if each.server]
+        certificates.warn_of_ends(self, common.certificates, identity, servers)
+        materials = certificates.materials(identity, servers)
         sleeping.tell(self, common, {f"{name}-{host}": each for host, each in made.items()})
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]

@@ -104,7 +104,13 @@ def machine(
     public_ip = pulumi.Output.from_input(public.public_ip if public else None)
     server = _server(children, common, around.identity, interface, ipv6, public) if around.identity else None
     document = once_known(
-        partial(access.document, engines=common.engines, tunnel=common.tunnel),
+        partial(
+            access.document,
+            engines=common.engines,
+            disk=common.docker_disk,
+            upkeep=common.upkeep,
+            tunnel=common.tunnel,
+        ),
         trusted=around.trusted,
         private_ip=interface.private_ip,
         ipv6=ipv6,
@@ -112,8 +118,8 @@ def machine(
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
-        client_authorities=[c.ca_pem for c in around.identity.clients.values()] if around.identity else [],
         member=member.told(common.kms_key_id) if member else None,
+        client_authorities=around.identity.client_authorities if around.identity else [],
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     instance, told = _instance(children, plan, around.images, subnet, interface, document, before, member)
@@ -155,7 +161,7 @@ def _server(
         private=interface.private_dns_name,
         public=public.public_dns if public else None,
     )
-    return certificates.server(children, common.certificates, identity.servers, addresses, names)
+    return certificates.server(children, common.certificates, identity, addresses, names)
 
 
 def _instance(

@@ -8,7 +8,7 @@ judged by access.py once they are known.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
@@ -28,6 +28,23 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 
 
 _HOST_NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
+
+
+_NIGHTLY: Final = "03:00-05:00"
+_DAYS: Final = "(Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_WINDOW: Final = reading.Form(
+    rf"off|({_DAYS}(,{_DAYS})* )?([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d",
+    "write a window in UTC such as '03:00-05:00' or 'Sat,Sun 22:00-02:00', or 'off'",
+)
+
+
+class Window(NamedTuple):
+    """When something may begin."""
+
+    calendar: str
+    """Its start, as systemd.time(7) writes it."""
+    seconds: int
+    """How long it is."""
 
 
 LEAST_IDLE_MINUTES: Final = 5
@@ -59,6 +76,8 @@ class Certificates:
     """Names of a server, besides those that follow from its addresses."""
     algorithm: KeyAlgorithm
     ca_validity_days: int
+    ca_generations: tuple[int, ...]
+    """Those of every CA that are trusted: the first signs servers', the last clients' certificates."""
     validity_days: int
     generation: int
     """Its change renews every leaf, keys included."""
@@ -88,6 +107,9 @@ class Common:
     tunnel: bool
     """Whether Session Manager brings clients to the host's loopback."""
     daemon_options: Mapping[str, Any] | None
+    prune_images_after_days: int | None
+    security_updates: Window | None
+    """When the system installs its own; None: never by itself."""
     wait_until_ready: bool
     """Whether the outputs are held back until the host answers."""
     stop_when_idle_minutes: int | None
@@ -102,6 +124,23 @@ class Common:
     def engines(self) -> Engines:
         """The Docker that the host may have: an image of the caller's may hold any."""
         return EVERY if self.ami_id is not None else self.system.engines
+
+    @property
+    def docker_disk(self) -> int:
+        """MiB of the disk that Docker's data is on."""
+        return 1024 * (self.data_volume_size or self.root_volume_size)
+
+    @property
+    def upkeep(self) -> Mapping[str, Any] | None:
+        """What the host does by itself over the years, as its document has it; None: it has no program for it."""
+        if self.in_user_data:
+            return None
+        wanted: dict[str, Any] = {}
+        if self.security_updates:
+            wanted["security_updates"] = list(self.security_updates)
+        if self.prune_images_after_days:
+            wanted["prune_images_after_days"] = self.prune_images_after_days
+        return wanted
 
     @property
     def served(self) -> bool:
@@ -244,12 +283,18 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         key_delivery=given.choice("key_delivery", KeyDelivery.PARAMETER_STORE),
         tunnel=given.switch("session_manager_tunnel"),
         daemon_options=given.options("daemon_options"),
+        prune_images_after_days=given.size("prune_images_after_days", 1, 3650),
+        security_updates=_security_updates(given),
         wait_until_ready=given.switch("wait_until_ready"),
         stop_when_idle_minutes=given.size("stop_when_idle_minutes", LEAST_IDLE_MINUTES, 43_200),
         spot=given.switch("spot"),
         tags=given.tags("tags"),
     )
     check_daemon_options(_known_options(common.daemon_options), common.engines)
+    for argument in ("prune_images_after_days", "security_updates"):
+        if common.in_user_data and given.says(argument):
+            hint = "deliver by Parameter Store: in user-data there is no room for the program that does it"
+            raise InvalidInput("key_delivery", f"user-data, with {argument}", hint)
     return common
 
 
@@ -309,13 +354,13 @@ def check_room(common: Common, hosts: Collection[str] = ()) -> None:
             pools=pools,
             engines=common.engines,
             swarm=bool(common.managers),
+            disk=common.docker_disk,
         ),
         listen=["127.0.0.1"] if common.sources.remote else [],
         trusted=trusted,
         tunnel=common.tunnel,
         server_key="k" * key,
         server_certificate="c" * certificate,
-        client_authorities=["a" * authority] * len(common.certificates.clients),
         swarm=membership.told(
             name=common.managers[0],
             managers=common.managers,
@@ -326,6 +371,10 @@ def check_room(common: Common, hosts: Collection[str] = ()) -> None:
         )
         if common.managers
         else None,
+        client_authorities=["a" * authority]
+        * len(common.certificates.clients)
+        * len(common.certificates.ca_generations),
+        upkeep=common.upkeep,
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     if common.in_user_data:
@@ -365,10 +414,33 @@ def _certificates(given: reading.Arguments) -> Certificates:
         hostnames=given.strings("additional_hostnames", reading.HOSTNAME),
         algorithm=given.choice("key_algorithm", KeyAlgorithm.ECDSA_P256),
         ca_validity_days=ca_days,
+        ca_generations=_ca_generations(given),
         validity_days=days,
         generation=given.whole_number("certificate_generation", 1, 1, 1_000_000),
         renew_before_days=_renewal(given, days),
     )
+
+
+def _ca_generations(given: reading.Arguments) -> tuple[int, ...]:
+    generations = given.whole_numbers("ca_generations", (1,), 1, 1_000_000)
+    hint = "name one generation, or the old one and a new one, such as [1, 2]"
+    if not 1 <= len(generations) <= 2 or list(generations) != sorted(set(generations)):
+        raise InvalidInput("ca_generations", list(generations), hint)
+    return generations
+
+
+def _security_updates(given: reading.Arguments) -> Window | None:
+    argument = "security_updates"
+    window = given.plain_text(argument, _NIGHTLY, _WINDOW)
+    if window == "off":
+        return None
+    days, _, times = window.rpartition(" ")
+    begin, end = times.split("-")
+    first, last = (60 * int(time[:2]) + int(time[3:]) for time in (begin, end))
+    minutes = (last - first) % 1440
+    if minutes < 15:
+        raise InvalidInput(argument, window, "let it be 15 minutes at least: hosts spread over it")
+    return Window(f"{days} *-*-* {begin}:00 UTC".strip(), 60 * minutes)
 
 
 def _renewal(given: reading.Arguments, validity_days: int) -> int:

@@ -81,13 +81,14 @@ class Arguments:
 
     def whole_number(self, argument: str, default: int, least: int, most: int) -> int:
         """Numbers come as floats across Pulumi's plugin boundary."""
+        return _whole_number(argument, self._now(argument, default), least, most)
+
+    def whole_numbers(self, argument: str, default: Sequence[int], least: int, most: int) -> tuple[int, ...]:
+        """A list of them."""
         value = self._now(argument, default)
-        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-        if isinstance(value, bool) or not whole:
-            raise InvalidInput(argument, value, "give a whole number")
-        if not least <= value <= most:
-            raise InvalidInput(argument, value, f"give a number from {least} to {most}")
-        return int(value)
+        if not isinstance(value, (list, tuple)):
+            raise InvalidInput(argument, value, "give a list, even of one", "is no list")
+        return tuple(_whole_number(argument, each, least, most) for each in cast(Sequence[Any], value))
 
     def size(self, argument: str, least: int, most: int) -> int | None:
         """A whole number that has no default."""
@@ -115,6 +116,12 @@ class Arguments:
         value = self._value(argument)
         if value is not None and not is_late(value):
             _check_form(argument, value, form)
+        return value
+
+    def plain_text(self, argument: str, default: str, form: Form) -> str:
+        """A text that must be known now."""
+        value = self._now(argument, default)
+        _check_form(argument, value, form)
         return value
 
     def names(self, argument: str, default: Sequence[str], form: Form) -> tuple[str, ...]:
@@ -165,6 +172,10 @@ class Arguments:
         """What another judges: anything that is known now, late values inside it apart."""
         return self._now(argument, None)
 
+    def says(self, argument: str) -> bool:
+        """Whether the caller says anything of it."""
+        return self._value(argument) is not None
+
     def refuse_others(self) -> None:
         """Raises InvalidInput for an argument that nobody has read: there is none of that name."""
         for argument, value in self._given.items():
@@ -198,6 +209,15 @@ class Arguments:
             if form and isinstance(member, str):
                 _check_form(argument, member, form)
         return members
+
+
+def _whole_number(argument: str, value: Any, least: int, most: int) -> int:
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole:
+        raise InvalidInput(argument, value, "give a whole number")
+    if not least <= value <= most:
+        raise InvalidInput(argument, value, f"give a number from {least} to {most}")
+    return int(value)
 
 
 def _check_tag(argument: str, key: str, text: object) -> None:

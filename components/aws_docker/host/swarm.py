@@ -170,6 +170,8 @@ class Member:
         if claim["name"] != swarm["name"]:
             raise Later("%(name)s (%(instance)s) begins the Swarm" % claim)
         # Nobody has had a token: whatever an earlier instance of this name had begun has ended with it.
+        if claim != mine:
+            self.put(swarm, swarm["claim"], json.dumps(mine), Type="String", Overwrite=True)
         pool = {"DefaultAddrPool": [swarm["pool"]], "SubnetSize": 24} if swarm.get("pool") else {}
         self.host.write(OWNER, self.instance)
         ask("POST", "/swarm/init", {**own, **pool})

@@ -58,6 +58,25 @@ ExecStart=/usr/local/sbin/dockerhost bootstrap
 WantedBy=multi-user.target
 """
 
+UPKEEP_PATH = "/usr/local/sbin/dockerhost-upkeep"
+"""Where upkeep.py is installed, on hosts whose document comes from Parameter Store."""
+
+_UPKEEP_UNITS = {
+    "service": f"""\
+[Unit]
+Description=Removes unused images, schedules security updates, looks at the disk
+[Service]
+ExecStart={UPKEEP_PATH}
+""",
+    "timer": """\
+[Timer]
+OnActiveSec=0
+OnUnitInactiveSec=2min
+[Install]
+WantedBy=timers.target
+""",
+}
+
 _SPOT_UNIT_PATH = "/etc/systemd/system/dockerhost-spot.service"
 _SPOT_UNIT = f"""\
 [Unit]
@@ -80,6 +99,7 @@ def configuration_document(
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
     swarm: Mapping[str, Any] | None = None,
+    upkeep: Mapping[str, Any] | None = None,
     stop_when_idle_minutes: int | None = None,
     tunnel: bool = False,
 ) -> str:
@@ -88,8 +108,8 @@ def configuration_document(
     local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another. `stop_when_idle_minutes` has it power itself off when nobody uses it. `swarm`
-    is what a member of a Swarm is told: see swarm.py.
+    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `stop_when_idle_minutes` has it power
+    itself off when nobody uses it. `swarm` is what a member of a Swarm is told: see swarm.py.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -103,6 +123,8 @@ def configuration_document(
         document["chosen"] = list(chosen)
     if swarm is not None:
         document["swarm"] = dict(swarm)
+    if upkeep is not None:
+        document["upkeep"] = dict(upkeep)
     if stop_when_idle_minutes is not None:
         document["stop_when_idle_minutes"] = stop_when_idle_minutes
     if tunnel:
@@ -150,6 +172,15 @@ def swarm_program() -> str:
     return files("aws_docker.host").joinpath("swarm.gz.b64").read_text().strip()
 
 
+def upkeep(program: str) -> str:
+    """The same for upkeep.py, with the units that run it."""
+    return entry(UPKEEP_PATH, program) + "".join(
+        f'- path: "/etc/systemd/system/dockerhost-upkeep.{kind}"\n  permissions: "0644"\n  content: |\n'
+        + textwrap.indent(text, "   ")
+        for kind, text in _UPKEEP_UNITS.items()
+    )
+
+
 @cache
 def _packed(name: str) -> bytes:
     # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
@@ -164,7 +195,7 @@ def _text(name: str) -> str:
 def compressed(text: str) -> bytes:
     """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
     programs = b""
-    for name in ("agent", "spot"):
+    for name in ("agent", "upkeep", "spot", "taker"):
         if text.startswith(_text(name)):
             programs += _packed(name)
             text = text.removeprefix(_text(name))
@@ -202,8 +233,11 @@ def user_data(
     if swarm is not None:
         host["swarm"] = [swarm, sha256(swarm_program())]
     entries: list[dict[str, str]] = []
+    programs = _text("agent")
     if document is None:
         host["parameter"] = parameter
+        # In user-data beside the document there is no room for it.
+        programs += _text("upkeep")
     else:
         host["document"] = DOCUMENT_PATH
         entries.append({"path": DOCUMENT_PATH, "permissions": "0400", "content": document})
@@ -212,7 +246,10 @@ def user_data(
         {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
     ]
     if spot:
+        programs += _text("spot")
         entries.append({"path": _SPOT_UNIT_PATH, "permissions": "0644", "content": _SPOT_UNIT})
+    if swarm is not None:
+        programs += _text("taker")
     lines: list[str] = []
     for each in entries:
         content = each.pop("content").rstrip("\n")
@@ -228,10 +265,11 @@ def user_data(
         *(["- [systemctl, enable, --now, dockerhost-spot.service]"] if spot else []),
         "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
     ]
-    taker = entry(SWARM_PATH, files("aws_docker.host").joinpath("taker.py").read_text()) if swarm else ""
-    rest = (_text("spot") if spot else "") + taker + "\n".join(lines) + "\n"
+    if document is None:
+        lines.append("- [systemctl, enable, --now, dockerhost-upkeep.timer]")
+    rest = "\n".join(lines) + "\n"
     size = len(rest.encode())
-    size = len(compressed(_text("agent") + rest)) if size < USER_DATA_LIMIT else size
+    size = len(compressed(programs + rest)) if size < USER_DATA_LIMIT else size
     if size > USER_DATA_LIMIT:
         raise InvalidInput(
             "key_delivery",
@@ -239,7 +277,7 @@ def user_data(
             f"the user-data would take {size} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
-    return _text("agent") + rest
+    return programs + rest
 
 
 def user_data_base64(

@@ -39,7 +39,7 @@ def tables(report: VerifyReport) -> Iterable[Table | str]:
         (
             escape(host.intent.name),
             host.intent.instance,
-            host.intended.summary(4) or "nobody",
+            host.intended.summary(4) or ("nobody: a tunnel alone" if host.intent.tunnel else "nobody"),
             host.configured.summary(4) or "nobody",
             ", ".join(f"{port.endpoint.port} {port.verdict}" for port in host.ports),
         )

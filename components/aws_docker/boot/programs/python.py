@@ -46,8 +46,8 @@ def interprets(name: str) -> bool:
 
 def follow(scope: Scope, text: str) -> None:
     """Follows the literals of a program: files that it writes, and commands that it runs."""
-    if own.is_agent(text):
-        return  # listeners/dockerd.py knows what it does
+    if own.is_agent(text) or own.opens_nothing(text):
+        return  # listeners/dockerd.py knows what they do
     found = _Found(scope)
     concerns = _CONCERNS.search(text)
     if concerns or re.search(r"subprocess|os\.|exec|eval", text):
