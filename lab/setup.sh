@@ -6,8 +6,8 @@
 #   Pulumi CLI   the one on PATH, the official release, or built from Go modules: lab/engine/toolchain.py decides
 #   host image   the root file system that hosts boot from: lab/hosts/image.py makes it (needs root)
 #
-# `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, a TypeScript compiler, the
-# image of the older system, a clock that can be set and a browser.
+# `lab/setup.sh tests` makes what only tests need, too: the language host of programs in YAML, a TypeScript compiler, Docker's
+# buildx and compose, the image of the older system, a clock that can be set and a browser.
 #
 # Interrupting is safe: a step counts as done only by what it leaves finished. What can't be had is named at the end,
 # with what to do; the exit status is then 1 when CI=true, and 0 otherwise: the tests and the demo name what they leave
@@ -134,13 +134,13 @@ toolchain() {
 
 typescript() {
   if ! .venv/bin/python -m lab.engine.typescript; then
-    lacks "a TypeScript compiler with Pulumi's SDK (the message above says what to do): without it the generated SDK is not compiled"
+    lacks "a TypeScript compiler with Pulumi's SDK, or dockerode (the message above says what to do): without it the generated SDK is not compiled, and that client not tried"
   fi
 }
 
 go_tools() {
   if ! .venv/bin/python -m lab.gotools; then
-    lacks "actionlint or Docker's buildx (the message above says what to do): without them workflows and builders are not checked"
+    lacks "actionlint, or Docker's buildx or compose (the message above says what to do): without them workflows and clients are not checked"
   fi
 }
 

@@ -87,6 +87,9 @@ _PARTS: dict[str, Callable[[], str | None]] = {
         if buildx_path()
         else "there is no docker-buildx: run lab/setup.sh tests, or name it in DOCKER_BUILDX"
     ),
+    "compose": lambda: (
+        None if gotools.find("docker-compose") else "there is no docker-compose: run lab/setup.sh tests"
+    ),
     "nft": _command("nft"),
     "ip": _command("ip"),
     "nmap": _command("nmap"),

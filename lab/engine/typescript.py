@@ -1,6 +1,7 @@
-"""The TypeScript SDK that `pulumi package add` generates, and a compiler for programs that use it.
+"""What tests need from npm: Pulumi's SDK and a compiler for the TypeScript SDK that `pulumi package add` generates, and
+dockerode, a client of the Docker API that is not Docker's.
 
-`python -m lab.engine.typescript` is the step of set-up: npm installs Pulumi's SDK and the compiler, once.
+`python -m lab.engine.typescript` is the step of set-up: npm installs them, once.
 """
 
 import fcntl
@@ -13,7 +14,12 @@ from pathlib import Path
 
 from lab.engine import toolchain
 
-_PACKAGES = {"@pulumi/pulumi": "3.270.0", "@types/node": "20.19.25", "typescript": "5.9.3"}
+_PACKAGES = {
+    "@pulumi/pulumi": "3.270.0",
+    "@types/node": "20.19.25",
+    "dockerode": "4.0.9",
+    "typescript": "5.9.3",
+}
 _COMPILER = {
     "module": "nodenext",
     "moduleResolution": "nodenext",

@@ -1,5 +1,5 @@
 """Finds programs that tests need and that are in no package registry but Go's, and builds them from their modules where
-there are none: actionlint, which checks GitHub's workflows, and Docker's buildx.
+there are none: actionlint, which checks GitHub's workflows, and Docker's buildx and compose.
 
 `python -m lab.gotools` is the step of set-up. Each tool's modules are pinned in a folder of its own.
 """
@@ -14,8 +14,9 @@ from typing import Final
 TOOLS: Final = {
     "actionlint": "github.com/rhysd/actionlint/cmd/actionlint",
     "docker-buildx": "github.com/docker/buildx/cmd/buildx",
+    "docker-compose": "github.com/docker/compose/v2/cmd",
 }
-_FOLDERS: Final = {"actionlint": "actionlint", "docker-buildx": "buildx"}
+_FOLDERS: Final = {"actionlint": "actionlint", "docker-buildx": "buildx", "docker-compose": "compose"}
 
 
 class Missing(RuntimeError):

@@ -187,6 +187,10 @@ class Network:
         ip("route", "add", "default", "via", near, namespace=name)
         return name, far
 
+    def gateway_device(self, namespace: str) -> str:
+        """The router's end of the wire to a namespace."""
+        return f"to{self._wires[namespace]}"
+
     def remove(self, namespace: str) -> None:
         if namespace in _ours():
             _delete(namespace)

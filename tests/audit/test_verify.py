@@ -1,5 +1,6 @@
 """A stack's intent beside the embedded cloud's configuration and the wire: what the state says, and drift by name."""
 
+import dataclasses
 import datetime
 import json
 from collections.abc import Callable, Iterator
@@ -11,7 +12,8 @@ import pytest
 
 from aws_docker.audit import aws
 from aws_docker.audit.findings import Exit, lines
-from aws_docker.audit.intent import Intent, read_intents
+from aws_docker.audit.host_status import Expected, HostStatus, judge_status
+from aws_docker.audit.intent import Intent, read_intents, status_drift
 from aws_docker.audit.results import ProbeReport
 from aws_docker.audit.targets import Endpoint
 from aws_docker.audit.verdicts import PortJudgement, Verdict
@@ -226,6 +228,85 @@ def test_another_account_is_unchecked(built: tuple[Place, str, str]) -> None:
     assert (
         "it is in account 999999999999, and the credentials are of 123456789012" in report.unchecked[0].reason
     )
+
+
+HOST = Expected("build", "i-1", "eu-central-1", "build-status", frozenset(), "a" * 64)
+
+
+def said(host: Expected = HOST, **fields: str) -> HostStatus:
+    """A host's word, as it is read for `aws-docker status`."""
+    ready = {"state": "ready", "document": HOST.digest, "refused": "", "instance": host.instance}
+    return judge_status(host, json.dumps({"version": 1, "reason": "so", **ready, **fields}))
+
+
+@pytest.mark.parametrize(
+    ("status", "severity", "says"),
+    [
+        (
+            said(state="stale", document="b" * 64, refused="a" * 64, reason="dockerd: bad mirror"),
+            Severity.HIGH,
+            "it refused the configuration: dockerd: bad mirror",
+        ),
+        (said(state="stale", document="b" * 64), Severity.HIGH, "stale: so"),
+        (said(state="refused", document=""), Severity.MEDIUM, "refused: so"),
+        (said(state="closed"), Severity.MEDIUM, "closed: so"),
+        (said(document="b" * 64), Severity.MEDIUM, "ready with bbbbbbbbbbbb…, and aaaaaaaaaaaa… is intended"),
+    ],
+)
+def test_a_host_that_has_something_else_in_force_is_drift(
+    status: HostStatus, severity: Severity, says: str
+) -> None:
+    ((finding,), unchecked) = status_drift(status)
+    assert (finding.kind, finding.severity, unchecked) == ("drift", severity, [])
+    assert finding.message == f"build does not have in force what the stack intends: {says}."
+
+
+def test_a_word_that_says_what_is_intended_is_no_drift() -> None:
+    assert status_drift(said()) == ([], [])
+
+
+def test_a_word_that_cannot_be_read_is_unchecked_and_one_that_is_not_written_is_not() -> None:
+    _, (unchecked,) = status_drift(judge_status(HOST, None, "AccessDenied"))
+    assert unchecked.reason == "AccessDenied."
+    without = dataclasses.replace(HOST, parameter=None)
+    assert status_drift(judge_status(without, None)) == ([], [])
+
+
+def test_a_stale_host_is_found_beside_what_else_there_is(built: tuple[Place, str, str]) -> None:
+    _, instance, _ = built
+    host = dataclasses.replace(HOST, instance=instance)
+    stale = said(host, state="stale", document="b" * 64)
+    elsewhere = said(dataclasses.replace(HOST, instance="i-other"), state="closed")
+    account = aws.identify(boto3.Session(region_name="eu-central-1"))
+    intents = read_intents(state(*built, ["10.20.0.0/25"]))
+    report = verify(account, intents, {}, wire(), statuses=[stale, elsewhere])
+    assert report.status is Exit.FINDINGS
+    assert [each.message.split(": ", 1)[1] for each in report.findings] == ["stale: so."]
+
+
+def test_a_host_whose_first_run_ended_before_it_was_ready_is_to_be_served() -> None:
+    place: Any = None
+    document = state(place, "i-1", "sg-1", ["10.0.5.0/24"])
+    document["deployment"]["resources"][1]["outputs"] = {}
+    (intent,) = read_intents(document)
+    assert (intent.remote, intent.address) == (True, "10.20.0.4")
+
+
+def test_each_host_of_a_fleet_is_compared() -> None:
+    place: Any = None
+    document = state(place, "i-a", "sg-1", ["10.0.5.0/24"])
+    text = (
+        json.dumps(document)
+        .replace("DockerHost", "DockerFleet")
+        .replace("build-instance", "build-a-instance")
+    )
+    document = json.loads(text)
+    resources = document["deployment"]["resources"]
+    second = json.loads(json.dumps(resources[2]).replace("build-a-instance", "build-b-instance"))
+    resources.append({**second, "id": "i-b"})
+    resources[1]["outputs"] = {"endpoints": {"a": "tcp://10.20.0.4:2376", "b": "tcp://10.20.0.5:2376"}}
+    found = [(each.name, each.instance, each.address, len(each.rules)) for each in read_intents(document)]
+    assert found == [("build-a", "i-a", "10.20.0.4", 1), ("build-b", "i-b", "10.20.0.5", 1)]
 
 
 def test_outputs_of_other_languages() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pulumi
 import pytest
 from google.protobuf import struct_pb2
@@ -19,7 +20,6 @@ from pulumi.runtime import rpc
 from pulumi.runtime.mocks import MockCallArgs, MockMonitor, MockResourceArgs, Mocks
 
 from aws_docker import DockerHost
-from aws_docker.host.userdata import STATUS_AT_FIRST
 
 VPC = {"id": "vpc-0a1b2c3d", "cidrBlockAssociations": [{"cidrBlock": "172.31.0.0/16"}]}
 SUBNET = {"id": "subnet-0a1b2c3d", "vpcId": "vpc-0a1b2c3d", "availabilityZone": "eu-central-1a"}
@@ -28,6 +28,16 @@ STATUS_ARN = "arn:aws:ssm:eu-central-1:123456789012:parameter/build-status"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+
+class Denied(grpc.RpcError):
+    """What a provider says of a call that AWS refuses."""
+
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        return "AccessDeniedException: not authorized to perform: ssm:GetParameter"
 
 
 class Cloud(Mocks):
@@ -43,8 +53,8 @@ class Cloud(Mocks):
         self.expiries = {"server": "2027-11-24T00:00:00Z", "client": "2027-11-25T00:00:00Z"}
         self.pem_length = 0
         self.prefix_list_seconds = 0.0
-        self.statuses: dict[str, list[str]] = {}
-        """What a status parameter holds, each time that it is read; the last from then on."""
+        self.status: Callable[[str], str | None] = lambda _: None
+        """What stands in the status parameter of that name; None: it may not be read."""
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         made: dict[str, dict[str, Any]] = {
@@ -77,10 +87,10 @@ class Cloud(Mocks):
     def call(self, args: MockCallArgs) -> dict[str, Any]:
         if "PrefixList" in args.token:
             time.sleep(self.prefix_list_seconds)
-        name = str(args.args.get("name"))
-        if name.endswith("-status"):
-            told = self.statuses.get(name, [STATUS_AT_FIRST])
-            return {"insecureValue": told.pop(0) if len(told) > 1 else told[0]}
+        if args.token == "aws:ssm/getParameter:getParameter" and args.args["name"].endswith("-status"):
+            if (word := self.status(args.args["name"])) is None:
+                raise Denied
+            return {"insecureValue": word}
         answers: dict[str, dict[str, Any]] = {
             "aws:ec2/getVpc:getVpc": VPC,
             "aws:ec2/getSubnets:getSubnets": {"ids": self.subnets},
@@ -93,7 +103,7 @@ class Cloud(Mocks):
             "aws:ec2/getManagedPrefixList:getManagedPrefixList": {
                 "entries": [{"cidr": cidr, "description": ""} for cidr in self.prefix_list]
             },
-            "aws:ssm/getParameter:getParameter": {"insecureValue": f"ami of {name}"},
+            "aws:ssm/getParameter:getParameter": {"insecureValue": f"ami of {args.args.get('name')}"},
         }
         return answers[args.token]
 

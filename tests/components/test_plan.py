@@ -29,7 +29,7 @@ PURE = [
     "reading",
     "role",
 ]
-PURE += ["systems", "userdata"]
+PURE += ["published", "systems", "userdata"]
 
 
 def warnings(**args: Any) -> list[str]:
@@ -74,6 +74,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
     for elsewhere in ("vpc_id", "subnet_id", "subnet_ids", "ami_id", "kms_key_id"):
         del stated[elsewhere]
     assert stated == {
+        "published_ports": "none: the security group keeps them closed",
         "clients": json.dumps(certificates.clients),
         "assign_public_ip": str(common.assign_public_ip),
         "os": {OperatingSystem.AMAZON_LINUX_2023: "Amazon Linux 2023"}[common.system.os],

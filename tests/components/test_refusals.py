@@ -54,6 +54,48 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "
         "address, or leave it out",
     ),
+    # Published ports
+    *(
+        ({"trusted_cidrs": ["10.0.5.0/24"], "published_ports": ports}, f"published_ports: {message}")
+        for ports, message in [
+            (["http"], "'http' is refused; give a TCP port such as '8080', or a range such as '32768-60999'"),
+            (["53/udp"], "'53/udp' is refused; give a TCP port such as '8080', or a range such as '32768-60999'"),
+            ([8080], "8080 is no string; give strings"),
+            (
+                ["90-80"],
+                "'90-80' is refused; give a port from 1 to 65535, or the first and last of a range, the smaller one "
+                "first",
+            ),
+            (
+                ["1-65536"],
+                "'1-65536' is refused; give a port from 1 to 65535, or the first and last of a range, the smaller one "
+                "first",
+            ),
+            (
+                ["2375"],
+                "'2375' holds TCP 2375, which is the Docker API's without TLS; publish the container on another port",
+            ),
+            (
+                ["2376"],
+                "'2376' holds TCP 2376, which is the Docker API's, and open to the trusted sources as it is; publish "
+                "the container on another port",
+            ),
+            (
+                ["2000-3000"],
+                "'2000-3000' holds TCP 2375, which is the Docker API's without TLS; leave TCP 2375 out of it",
+            ),
+            (
+                ["7000-8000"],
+                "'7000-8000' holds TCP 7946, which is where Swarm's nodes find each other; leave TCP 7946 out of it",
+            ),
+            (["80", "80"], "'80' overlaps 80; name each port once"),
+            (["8000-8100", "8080"], "'8080' overlaps 8000-8100; name each port once"),
+        ]
+    ),
+    (
+        {"published_ports": ["8080"]},
+        "published_ports: ['8080'] would be open to nobody; name a trusted source, or leave it out",
+    ),
     (
         {"wait_until_ready": True, "session_manager_tunnel": True},
         "wait_until_ready: True asks a host that nobody may reach; name a trusted source that holds this machine's "

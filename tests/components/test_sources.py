@@ -37,6 +37,28 @@ def host(args: dict[str, Any]) -> DockerHost:
 # --- Rules ---------------------------------------------------------------------------------------------------------
 
 
+def test_published_ports_are_open_to_each_source_and_to_nobody_else(stack: Stack) -> None:
+    args = {"trusted_cidrs": ["10.0.5.0/24", "2001:db8:7::/48"], "trusted_security_group_ids": [GROUP]}
+    stack.host(args)
+    before = {name: dict(stack[name]) for name in stack.of_type(INGRESS)}
+    told = json.loads(stack["build-configuration"]["value"])
+    stack.host({**args, "published_ports": ["8080", "32768-60999"]})
+    rules = {name: dict(stack[name]) for name in stack.of_type(INGRESS)}
+    assert before.items() <= rules.items(), "what was there stays as it was"
+    more = {name: rules[name] for name in rules.keys() - before.keys()}
+    assert {name: (rule["fromPort"], rule["toPort"]) for name, rule in more.items()} == {
+        f"build-published-{ports}-from-{source}": limits
+        for source in ("10.0.5.0-24", "2001_db8_7__-48", GROUP)
+        for ports, limits in (("8080", (8080, 8080)), ("32768-60999", (32768, 60999)))
+    }
+    for name, rule in more.items():
+        docker = before["build-from-" + name.partition("-from-")[2]]
+        who = ("cidrIpv4", "cidrIpv6", "referencedSecurityGroupId", "securityGroupId", "ipProtocol")
+        assert [rule.get(key) for key in who] == [docker.get(key) for key in who]
+    now = json.loads(stack["build-configuration"]["value"])
+    assert now == {**told, "published": ["8080", "32768-60999"]}
+
+
 def test_one_rule_for_each_source_to_2376_alone(stack: Stack) -> None:
     stack.host(
         {

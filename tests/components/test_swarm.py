@@ -22,6 +22,23 @@ FIVE: dict[str, Any] = {
 }
 
 
+class Words:
+    """What stands in the members' status parameters, each time that one is read; the last from then on."""
+
+    def __init__(self) -> None:
+        self.of: dict[str, list[str]] = {}
+
+    def __call__(self, name: str) -> str:
+        told = self.of.get(name, [userdata.STATUS_AT_FIRST])
+        return told.pop(0) if len(told) > 1 else told[0]
+
+
+@pytest.fixture(autouse=True)
+def words(stack: Stack) -> Words:
+    stack.cloud.status = said = Words()
+    return said
+
+
 def swarm(stack: Stack, **args: Any) -> Stack:
     stack.run(lambda: DockerFleet("ci", {**FIVE, **args}))  # pyright: ignore[reportArgumentType]
     return stack
@@ -167,35 +184,37 @@ def short(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_a_member_is_not_touched_before_the_one_ahead_is_back(
-    stack: Stack, short: Callable[[int], None]
+    stack: Stack, words: Words, short: Callable[[int], None]
 ) -> None:
     short(2)
     for host in "abcvw":
-        stack.cloud.statuses[f"ci-{host}-status"] = [word(host)]
+        words.of[f"ci-{host}-status"] = [word(host)]
     swarm(stack)
     assert "ci-w-instance" in stack.resources
 
     # Another instance of a's, which is not in the Swarm yet: b stays what it is.
-    stack.cloud.statuses["ci-a-status"] = [word("a", instance="i-before")]
+    words.of["ci-a-status"] = [word("a", instance="i-before")]
     with pytest.raises(
         DockerHostError, match=r"'a' is not in the Swarm \(ready: so\), so '.' is left as it is"
     ):
         swarm(stack)
     assert "ci-b-instance" not in stack.resources
-    stack.cloud.statuses["ci-a-status"] = [word("a", "joining")]
+    words.of["ci-a-status"] = [word("a", "joining")]
     with pytest.raises(DockerHostError, match=r"'a' is not in the Swarm \(joining: so\)"):
         swarm(stack)
 
     # It comes while it is waited for.
-    stack.cloud.statuses["ci-a-status"] = [word("a", "joining"), word("a")]
+    words.of["ci-a-status"] = [word("a", "joining"), word("a")]
     swarm(stack)
     assert "ci-b-instance" in stack.resources
 
 
-def test_members_that_have_never_been_one_come_at_once(stack: Stack, short: Callable[[int], None]) -> None:
+def test_members_that_have_never_been_one_come_at_once(
+    stack: Stack, words: Words, short: Callable[[int], None]
+) -> None:
     short(1)
     swarm(stack)  # nobody has written a status
-    stack.cloud.statuses["ci-b-status"] = [word("b")]
+    words.of["ci-b-status"] = [word("b")]
     with pytest.raises(DockerHostError, match="'a' is not in the Swarm"):
         swarm(stack)
 
@@ -208,9 +227,9 @@ def test_to_the_engine_no_member_depends_on_another(stack: Stack) -> None:
         assert not others & stack.resources[f"ci-{host}-instance"].depends_on
 
 
-def test_nothing_is_asked_in_a_preview(stack: Stack) -> None:
+def test_nothing_is_asked_in_a_preview(stack: Stack, words: Words) -> None:
     stack.preview = True
-    stack.cloud.statuses["ci-b-status"] = ["no JSON"]
+    words.of["ci-b-status"] = ["no JSON"]
     swarm(stack)
 
 

@@ -195,6 +195,32 @@ def test_the_firewall_admits_each_family_on_its_own_address(monkeypatch: pytest.
     assert rules.index("accept\ntcp dport 2376 drop") > rules.index("tcp dport 2375 drop")
 
 
+def test_published_ports_are_for_the_trusted_sources_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {"10.0.5.10": "ens5", "2001:db8::5": "ens5"}
+    monkeypatch.setattr(host_agent, "uplinks", lambda _addresses: links)
+    settings = {"listen": list(links), "trusted": ["10.0.5.0/24", "2001:db8:7::/48"]}
+    without = host_agent.ruleset(settings).splitlines()
+    rules = host_agent.ruleset({**settings, "published": ["8080", "32768-60999"]}).splitlines()
+    assert [line for line in without if line not in rules] == []
+    # 2375 is dropped before, and the host's own connections have such ports: only what comes as a question is dropped.
+    ports = "{ 8080, 32768-60999 }"
+    dropped = rules.index(f'iifname != "lo" tcp dport {ports} ct direction original drop')
+    assert rules.index("tcp dport 2375 drop") < dropped
+    sources = ('iifname "ens5" ip saddr { 10.0.5.0/24 }', 'iifname "ens5" ip6 saddr { 2001:db8:7::/48 }')
+    for source in sources:
+        assert rules.index(f"{source} tcp dport {ports} accept") < dropped
+        forwarded = f"{source} ct status dnat meta l4proto tcp ct original proto-dst {ports} accept"
+        assert rules.index(forwarded) < rules.index('meta oifkind "bridge" ct direction original drop')
+    docker = "ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop"
+    assert rules.index(docker) < rules.index('meta iifkind "bridge" accept')
+
+
+@pytest.mark.parametrize("published", [["8080 accept"], ["}"], [""], [8080.5], ["80-90-100"]])
+def test_a_published_port_that_is_none_is_refused(published: list[Any]) -> None:
+    with pytest.raises(host_agent.Refused):
+        host_agent.read(document(published=published))
+
+
 def test_the_closed_firewall_accepts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_agent, "uplinks", lambda _addresses: {})
     assert "accept\n" not in host_agent.ruleset(host_agent.CLOSED).replace("policy accept;\n", "")

@@ -1,42 +1,25 @@
-"""Decides whether a host has in force what its stack intends, by the word that the host writes to a parameter. Pure.
+"""Reads from a stack's state which hosts there are, what is intended for each, and where it writes its word. Pure.
 
-Which parameter, and what is intended, the stack's state says; parameters.py reads the word. It is the host's own: who
-holds a client's key is root there, and can write what he likes. It is for people and for waiting; it opens nothing.
+What a word comes to is core/standing.py's; parameters.py reads it.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any, Final, cast
 
+from ..core.standing import Standing, judge
 from .findings import Exit
+
+__all__ = ["Expected", "HostStatus", "Standing", "exit_of", "expected_hosts", "judge_status"]
 
 _COMPONENTS: Final = "aws-docker:index:"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
 _PARAMETER: Final = "aws:ssm/parameter:Parameter"
-_ENDING: Final = {"closed", "refused", "obstructed", "stale"}
-_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching", "joining"}
-_SHORT: Final = 12
 
 INTERRUPTED: Final = "Server.SpotInstanceShutdown"
 """EC2's code for a spot instance that it has stopped itself ("Find interrupted Spot Instances")."""
-
-
-class Standing(StrEnum):
-    """How a host stands to what its stack intends."""
-
-    READY = "ready"
-    """What is intended is in force."""
-    UNDER_WAY = "under way"
-    """It is not yet."""
-    FAILED = "failed"
-    """It will not be without somebody, or is only partly."""
-    ASLEEP = "asleep"
-    """Its instance is stopped, or stops itself at this moment: nobody is served, and what is intended waits."""
-    UNKNOWN = "unknown"
-    """The host's word could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,44 +103,8 @@ def judge_status(host: Expected, text: str | None, problem: str = "") -> HostSta
     """How a host stands, from the text in its parameter; `problem` says why there is none."""
     if text is None:
         return HostStatus(host, Standing.UNKNOWN, problem or "its status could not be read")
-    word = _word(text)
-    if word is None:
-        hint = "read it yourself: aws ssm get-parameter; a newer aws-docker may know it"
-        return HostStatus(host, Standing.UNKNOWN, "its status is none that is known here", hint)
-    state, reason = word["state"], word["reason"] or "no reason is given"
-
-    def standing(how: Standing, evidence: str, hint: str = "", final: bool = False) -> HostStatus:
-        return HostStatus(host, how, evidence, hint, final, word)
-
-    if word["instance"] and word["instance"] != host.instance:
-        return standing(Standing.UNDER_WAY, f"{word['instance']} wrote it, and {host.instance} has not yet")
-    if state == "waiting":
-        return standing(Standing.UNDER_WAY, f"{state}: {reason}")
-    if host.digest and word["refused"] == host.digest:
-        hint = "mend what it names, and run `pulumi up`; the configuration before it is in force"
-        return standing(Standing.FAILED, f"it refused the configuration: {reason}", hint, final=True)
-    if state in _ENDING:
-        return standing(Standing.FAILED, f"{state}: {reason}", "docs/troubleshooting.md has a row for it")
-    if state == "asleep":
-        return standing(Standing.ASLEEP, f"it goes to sleep: {reason}")
-    if state == "interrupted":
-        return standing(
-            Standing.FAILED, f"{state}: {reason}", "EC2 starts it again when it has room, as it was"
-        )
-    if state in _UNDER_WAY:
-        return standing(Standing.UNDER_WAY, f"{state}: {reason}")
-    if state != "ready":
-        return standing(Standing.UNKNOWN, f"the state {state!r} is none that is known here")
-    if host.digest is None:
-        hint = "the state has to show secrets: log in to the stack's secrets provider"
-        return standing(Standing.UNKNOWN, "it is ready, and what the stack intends is not known", hint)
-    if word["document"] != host.digest:
-        return standing(
-            Standing.UNDER_WAY,
-            f"ready with {_short(word['document'])}, and {_short(host.digest)} is intended",
-            "the host looks every minute",
-        )
-    return standing(Standing.READY, "what the stack intends is in force")
+    found = judge(text, instance=host.instance, digest=host.digest)
+    return HostStatus(host, found.standing, found.evidence, found.hint, found.final, found.word)
 
 
 def beside(status: HostStatus, power: Power | None) -> HostStatus:
@@ -198,31 +145,6 @@ def exit_of(statuses: Sequence[HostStatus]) -> Exit:
     if not standings or Standing.UNKNOWN in standings:
         return Exit.NOT_CHECKED
     return Exit.AS_INTENDED if standings == {Standing.READY} else Exit.FINDINGS
-
-
-def _word(text: str) -> dict[str, str] | None:
-    """The fields of a status, bounded and without what a terminal would obey; None for what is none."""
-    try:
-        value: Any = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(value, dict):
-        return None
-    fields = cast(dict[str, Any], value)
-    if fields.get("version") != 1 or not isinstance(fields.get("state"), str):
-        return None
-    names = ("state", "reason", "document", "refused", "engine", "certificate_expires_at", "instance", "at")
-    names += ("disk", "updates")
-    return {name: _plain(fields.get(name)) for name in names}
-
-
-def _plain(value: Any) -> str:
-    text = value if isinstance(value, str) else ""
-    return "".join(each if each.isprintable() else " " for each in text[:512])
-
-
-def _short(digest: str) -> str:
-    return f"{digest[:_SHORT]}…" if digest else "none"
 
 
 def _name(resource: Mapping[str, Any]) -> str:

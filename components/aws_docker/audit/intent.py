@@ -16,11 +16,13 @@ from .certificates import expires_soon, expiring
 from .exposures import Judged
 from .facts import RegionFacts, read_rules
 from .findings import Closing, Finding, Step, StepKind, Unchecked
+from .host_status import HostStatus, Standing
 from .reach import Region
 from .verdicts import PortJudgement, Verdict
 from .wording import boot_findings, opening_finding
 
-_HOST: Final = "aws-docker:index:DockerHost"
+_FLEET: Final = "aws-docker:index:DockerFleet"
+_COMPONENTS: Final = ("aws-docker:index:DockerHost", _FLEET)
 _RULE: Final = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 _INSTANCE: Final = "aws:ec2/instance:Instance"
 _QUIET: Final = (Verdict.CLOSED, Verdict.FILTERED)
@@ -46,22 +48,22 @@ class Intent:
 
 
 def read_intents(state: Mapping[str, Any]) -> list[Intent]:
-    """The Docker hosts in `pulumi stack export`."""
+    """The Docker hosts in `pulumi stack export`, alone or in fleets, whose rules are for all of their hosts."""
     deployment = cast(Mapping[str, Any], state.get("deployment") or {})
     resources = cast(Sequence[Mapping[str, Any]], deployment.get("resources") or ())
     parents = {str(each["urn"]): str(each.get("parent", "")) for each in resources}
-    hosts = {str(each["urn"]): each for each in resources if each.get("type") == _HOST}
-    instances: dict[str, Mapping[str, Any]] = {}
+    hosts = {str(each["urn"]): each for each in resources if each.get("type") in _COMPONENTS}
+    instances: dict[str, list[Mapping[str, Any]]] = {urn: [] for urn in hosts}
     rules: dict[str, list[Mapping[str, Any]]] = {urn: [] for urn in hosts}
     for each in resources:
         host = _host_of(str(each["urn"]), parents, hosts)
         if host is None or each.get("delete"):
             continue
         if each.get("type") == _INSTANCE:
-            instances[host] = each
+            instances[host].append(each)
         elif each.get("type") == _RULE:
             rules[host].append(_rule(each))
-    return [_intent(host, instances[urn], rules[urn]) for urn, host in hosts.items() if urn in instances]
+    return [_intent(hosts[urn], each, rules[urn]) for urn, of in instances.items() for each in of]
 
 
 def _host_of(urn: str, parents: Mapping[str, str], hosts: Mapping[str, Any]) -> str | None:
@@ -95,30 +97,35 @@ def _intent(
     outputs = cast(Mapping[str, Any], instance.get("outputs") or {})
     _, _, _, region, account, _ = str(outputs["arn"]).split(":", 5)
     shown = cast(Mapping[str, Any], host.get("outputs") or {})
+    name = str(host["urn"]).rpartition("::")[2]
+    key = ""
+    if host.get("type") == _FLEET:
+        fleet, name = name, str(instance["urn"]).rpartition("::")[2].removesuffix("-instance")
+        key = name.removeprefix(f"{fleet}-")
 
     def output(snake: str, camel: str) -> str:
         return str(shown.get(snake) or shown.get(camel) or "")
 
+    def of_host(snake: str, camel: str) -> str:
+        """An output that a fleet has by host, under the plural's name."""
+        if not key:
+            return output(snake, camel)
+        by_host: Any = shown.get(f"{snake}s") or shown.get(f"{camel}s") or {}
+        return str(cast(Mapping[str, Any], by_host).get(key) or "") if isinstance(by_host, Mapping) else ""
+
     address = (
-        output("public_ip", "publicIp") or output("private_ip", "privateIp") or str(outputs["privateIp"])
+        of_host("public_ip", "publicIp") or of_host("private_ip", "privateIp") or str(outputs["privateIp"])
     )
-    endpoint = output("endpoint", "endpoint")
+    endpoint = of_host("endpoint", "endpoint")
     # The near end of a tunnel is the asking machine's own, and says nothing of the host's addresses.
     tunnel = endpoint == f"tcp://127.0.0.1:{DOCKER_TLS_PORT}" and not rules
     if endpoint and not tunnel:
         address = endpoint.removeprefix("tcp://").rpartition(":")[0].strip("[]")
-    name = str(host["urn"]).rpartition("::")[2]
     expire_at = _time(output("certificates_expire_at", "certificatesExpireAt"))
+    # A run that ended before the host was ready has rules, and put out no endpoint yet.
+    remote = bool(endpoint or rules) and not tunnel
     return Intent(
-        name,
-        str(instance["id"]),
-        account,
-        region,
-        address,
-        bool(endpoint) and not tunnel,
-        tuple(rules),
-        expire_at,
-        tunnel,
+        name, str(instance["id"]), account, region, address, remote, tuple(rules), expire_at, tunnel
     )
 
 
@@ -174,6 +181,30 @@ def configuration_drift(
         nothing = Step(StepKind.ABSENCE, intent.instance, text)
         drift.append(Finding("drift", Severity.LOW, f"{subject} narrower", message, evidence=(nothing,)))
     return drift
+
+
+def status_drift(status: HostStatus) -> tuple[list[Finding], list[Unchecked]]:
+    """Where a host, by its own word, does not have in force what its stack intends.
+
+    A host that has nowhere to write says nothing: the wire is all there is. One that is asleep serves nobody, and has
+    what is intended when it wakes.
+    """
+    host = status.host
+    if host.parameter is None or status.standing in (Standing.READY, Standing.ASLEEP):
+        return [], []
+    if status.standing is Standing.UNKNOWN:
+        return [], [Unchecked(f"what {host.name} has in force", f"{status.evidence}.")]
+    word = status.word or {}
+    # Whom the stack has taken away may still be root by the configuration before.
+    older = status.standing is Standing.FAILED and word.get("document") not in ("", host.digest)
+    severity = Severity.HIGH if older else Severity.MEDIUM
+    subject = f"{host.instance} status"
+    message = f"{host.name} does not have in force what the stack intends: {status.evidence}."
+    said = Step(
+        StepKind.ANSWER, host.parameter, f"the host's own word, of {word.get('at') or 'no known time'}"
+    )
+    close = (Closing(hint=f"{status.hint}."),) if status.hint else ()
+    return [Finding("drift", severity, subject, message, evidence=(said,), close=close)], []
 
 
 def _certificates(intent: Intent, now: datetime.datetime) -> Iterator[Finding]:

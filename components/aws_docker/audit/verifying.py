@@ -1,5 +1,5 @@
-"""Puts a comparison together: what a stack intends, what AWS has configured, what the wire says from here. What
-`aws-docker verify` runs.
+"""Puts a comparison together: what a stack intends, what AWS has configured, what its hosts say of themselves, what the
+wire says from here. What `aws-docker verify` runs.
 """
 
 import datetime
@@ -14,7 +14,7 @@ from .facts import RegionFacts
 from .fetching import fetch
 from .findings import Finding, Unchecked, ranked
 from .host_status import HostStatus
-from .intent import Intent, configuration_drift, intended_sources, wire_drift
+from .intent import Intent, configuration_drift, intended_sources, status_drift, wire_drift
 from .notices import notices
 from .probing import probe
 from .results import Compared, ProbeReport, VerifyReport
@@ -34,8 +34,7 @@ def verify(
 ) -> VerifyReport:
     """Compare hosts; `bundles` holds folders of a client's ca.pem, cert.pem and key.pem by host's address.
 
-    `look` says what the wire does, from elsewhere than here. `statuses` are the hosts' own words: what they say of
-    their disks and updates is found; one that could not be read is nothing that verify checks (`status` says so).
+    `look` says what the wire does, from elsewhere than here; `statuses`, what hosts say of themselves.
     """
     look = look or look_from_here
     hosts: list[Compared] = []
@@ -62,6 +61,10 @@ def verify(
         findings += configuration_drift(intent, intended, judged)
         findings += [*wire.findings, *wire_drift(intent, intended, wire.ports, here)]
         unchecked += [*unresolved, *judged.unchecked, *wire.unchecked]
+        for status in (each for each in statuses if each.host.instance == intent.instance):
+            stale, unread = status_drift(status)
+            findings += stale
+            unchecked += unread
     now = datetime.datetime.now(datetime.UTC)
     said = [notice for status in statuses for notice in notices(status, now)]
     # Of certificates the state and the wire have said it.

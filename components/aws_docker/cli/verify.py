@@ -1,4 +1,4 @@
-"""`aws-docker verify`: a stack's intent beside AWS's configuration and the wire."""
+"""`aws-docker verify`: a stack's intent beside AWS's configuration, the hosts' own word and the wire."""
 
 import tempfile
 from collections.abc import Mapping
@@ -22,11 +22,12 @@ def verify(
     sarif: Sarif = None,
     html: Html = None,
 ) -> None:
-    """Compare what a stack intends with what AWS has configured and what the wire says from here.
+    """Compare what a stack intends with what AWS has configured, what its hosts say and what the wire says from here.
 
     aws-docker verify --stack dev
 
-    Drift is named, by the rule or port that makes it so. The stack's first client is tried; its key is never shown.
+    Drift is named, by the rule or port that makes it so, or by the host's own word where it has something else in
+    force: `aws-docker status` has that alone. The stack's first client is tried; its key is never shown.
 
     Ends with 0 where all is as intended, 1 with findings, 2 where something could not be checked.
     """
@@ -38,13 +39,15 @@ def verify(
         from aws_docker.audit.parameters import fetch_statuses
         from aws_docker.audit.verifying import verify as run
 
-        state = stack_export(stack, cwd)
+        # What is intended is a secret: it holds the server's key. Only its digest is kept.
+        state = stack_export(stack, cwd, secrets=True)
         intents = read_intents(state)
         if not intents:
             raise NotChecked("the stack holds no Docker host; name another with --stack")
         connections = _connections(stack_outputs(stack, cwd))
         session = aws.open_session(profile, intents[0].region)
         account = aws.identify(session)
+        statuses = fetch_statuses(session, expected_hosts(state))
         with tempfile.TemporaryDirectory(prefix="aws-docker-") as folder, progress("hosts") as advance:
             bundles: dict[str, Path] = {}
             for intent in intents:
@@ -55,8 +58,8 @@ def verify(
                 account,
                 intents,
                 bundles,
-                statuses=fetch_statuses(session, expected_hosts(state)),
                 progress=lambda doing, done, total: advance(done, total, f"host {doing}"),
+                statuses=statuses,
             )
         finish(report, as_json, sarif, html, acceptances)
 

@@ -15,6 +15,8 @@ Exception
 │   └── NotChecked         cli.errors              the same where something was to be checked: exit status 2
 ├── NoHttp                 audit.exchange          bytes on the wire that are no HTTP
 ├── NotReady               host.readiness          a host that did not answer in time, and why
+│   ├── NotInForce         host.readiness          one that, by its own word, is not told yet what is intended
+│   │   └── HostRefused    host.readiness          or has refused it
 │   └── AnotherHost        host.readiness          who answered is not the stack's: waiting does not help
 ├── NoHttp                 audit.exchange          on the wire: an answer that is no HTTP
 ├── Refused                host.agent              on the host: a step that ends closed

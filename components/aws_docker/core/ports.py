@@ -13,3 +13,14 @@ SWARM_MANAGEMENT_PORT: Final = 2377
 SWARM_PORTS: Final = (("tcp", SWARM_MANAGEMENT_PORT), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
 """What a Swarm's members say among themselves (Docker, "Getting started with swarm mode"): the control plane, their
 gossip, and the packets of overlay networks (VXLAN), which whoever may send some can forge."""
+DOCKERS_OWN: Final = {
+    DOCKER_PLAIN_PORT: "the Docker API's without TLS",
+    DOCKER_TLS_PORT: "the Docker API's, and open to the trusted sources as it is",
+    # Docker documentation, "Getting started with Swarm mode": open protocols and ports between the hosts.
+    SWARM_MANAGEMENT_PORT: "where Swarm's managers are told what to do",
+    4789: "Swarm's overlay networks'",
+    7946: "where Swarm's nodes find each other",
+    # Docker documentation, "Collect Docker metrics with Prometheus".
+    9323: "where dockerd tells its metrics to whoever asks",
+}
+"""The ports of Docker and Swarm themselves, which no container's port is taken for, and whose each is."""

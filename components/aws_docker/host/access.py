@@ -116,6 +116,7 @@ def document(
     server_certificate: str,
     client_authorities: Sequence[str],
     member: Mapping[str, Any] | None = None,
+    published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool,
 ) -> str:
@@ -137,6 +138,7 @@ def document(
         chosen=[name for name in CHOSEN if name not in (options or {})],
         swarm=swarm,
         upkeep=upkeep,
+        published=published if listen else [],
         stop_when_idle_minutes=stop_when_idle_minutes,
         tunnel=tunnel,
     )

@@ -96,14 +96,14 @@ def run(*argv: str, stdin: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """One bounded line without what may be a secret: what stands before an @, and long words of base64."""
+    # One bounded line without what may be a secret: what stands before an @, and long words of base64.
     line = re.sub(r"\S+@|[\w+/=]{40,}", "...", " ".join(text.split()))
     return line.replace("{{", "{ {")[:400]  # Parameter Store takes no "{{"
 
 
 @functools.lru_cache(maxsize=1)
 def about(settings: str, dockerd: str, _built: float) -> dict[str, str]:
-    """The document in force, the engine, the end of the certificate: asked again where one of them has changed."""
+    # The document in force, the engine, the end of the certificate: asked again where one of them has changed.
     in_force = json.loads(settings)
     ends = ""
     if in_force["listen"]:
@@ -285,6 +285,10 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
     for name in ("chosen", "upkeep", "swarm"):
         if name in settings:
             found[name] = settings[name]
+    if "published" in settings:
+        found["published"] = [str(ports) for ports in settings["published"]]
+        if not all(re.fullmatch("[0-9]+(-[0-9]+)?", ports) for ports in found["published"]):
+            raise Refused("a published port is no port")
     if idle:
         found["stop_when_idle_minutes"] = idle
     return found, tls
@@ -327,10 +331,8 @@ def overlaps(network: str, others: Iterable[str]) -> bool:
 
 
 def container_networks(settings: dict[str, Any]) -> dict[str, Any]:
-    """Docker's own networks: what was chosen once is kept, and gives way to a trusted source alone.
-
-    Pools give way at once, which moves no network; the bridge gives way when no container runs.
-    """
+    # Docker's own networks: what was chosen once is kept, and gives way to a trusted source alone.
+    # Pools give way at once, which moves no network; the bridge gives way when no container runs.
     daemon, trusted, chosen = settings["daemon"], settings["trusted"], settings.get("chosen", ())
     found = {name: daemon[name] for name in ("bip", "default-address-pools") if name in daemon}
     for name, kept in kept_networks().items():
@@ -470,7 +472,7 @@ def routes(family: str) -> list[dict[str, Any]]:
 
 
 def obstruction(settings: dict[str, Any]) -> str:
-    """Which networks, of containers as a rule, swallow the answers to a trusted source."""
+    # Which networks, of containers as a rule, swallow the answers to a trusted source.
     found: list[str] = []
     for listen, link in uplinks(settings["listen"]).items():
         version = ipaddress.ip_address(listen).version
@@ -506,7 +508,8 @@ def whose(device: str, network: str) -> str:
 
 
 def ruleset(settings: dict[str, Any]) -> str:
-    accepts = ""
+    accepts = forwards = ""
+    published = ", ".join(settings.get("published", ()))
     # What has come between two looks at who uses the host.
     accept = "counter accept" if "stop_when_idle_minutes" in settings else "accept"
     if settings["listen"]:
@@ -525,10 +528,34 @@ def ruleset(settings: dict[str, Any]) -> str:
                 address,
                 accept,
             )
-    between = ""
+            if published:
+                source = 'iifname "%s" %s saddr { %s }' % (link, family, trusted)
+                accepts += "%s tcp dport { %s } accept\n" % (source, published)
+                forwards += "%s ct status dnat meta l4proto tcp ct original proto-dst { %s } accept\n" % (
+                    source,
+                    published,
+                )
+    if published:
+        # What a published port is asked for is rewritten before it comes by, and conntrack knows the port; what a
+        # container with the host's network, or docker-proxy, is asked for is the host's. What comes from a bridge is
+        # Docker's business. Answers have the other direction, except what a router says of one: that it is too large.
+        bridge = 'meta iifkind "bridge" '
+        accepts = (
+            '%stcp dport { %s } accept\n%siifname != "lo" tcp dport { %s } ct direction original drop\n'
+            % (
+                bridge,
+                published,
+                accepts,
+                published,
+            )
+        )
+        forwards = (
+            'meta l4proto { icmp, ipv6-icmp } ct state related accept\n%saccept\n%smeta oifkind "bridge" '
+            "ct direction original drop\n"
+        ) % (bridge, forwards)
     if "swarm" in settings:
-        more, between = member()["rules"](settings["swarm"], uplinks([settings["swarm"]["address"]]))
-        accepts += more
+        more, before = member()["rules"](settings["swarm"], uplinks([settings["swarm"]["address"]]))
+        accepts, forwards = accepts + more, before + forwards
     return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
@@ -544,7 +571,7 @@ ip6 daddr fd00:ec2::254 drop
 ct status dnat meta l4proto tcp ct original proto-dst 2375-2376 drop
 %s}
 }
-""" % (accepts, between)
+""" % (accepts, forwards)
 
 
 def loaded() -> str:
@@ -633,7 +660,7 @@ def start(settings: dict[str, Any]) -> None:
 
 
 def last_words() -> str:
-    """What dockerd said last, in the start that failed: systemctl knows no more than that it failed."""
+    # What dockerd said last, in the start that failed: systemctl knows no more than that it failed.
     with contextlib.suppress(Refused):
         run("journalctl", "--sync")
         start = "_SYSTEMD_INVOCATION_ID=" + show("docker.service", "InvocationID")
@@ -707,7 +734,7 @@ def ready() -> None:
 
 
 def follow() -> int:
-    """Fetches the document, and says what came of it."""
+    # Fetches the document, and says what came of it.
     refused = ""
     try:
         document = fetch(configuration())
@@ -871,12 +898,7 @@ def bootstrap() -> int:
         off = [unit for unit in DOCKER if show(unit, "UnitFileState") != "enabled"]
         run("systemctl", "enable", "--no-reload", *off, "dockerhost-watch.service")
         run("systemctl", "disable", "--no-reload", "dockerhost-bootstrap.service")
-        run(
-            "systemctl",
-            "start",
-            "dockerhost-watch.service",
-            *["dockerhost-swarm.service"] * ("swarm" in host),
-        )
+        run("systemctl", "start", "dockerhost-watch.service")
         ready()
     except Exception as error:
         DROP_IN.unlink(missing_ok=True)
@@ -903,7 +925,7 @@ def engine(path: str) -> bytes:
 
 
 def use(state: str, since: float) -> str:
-    """What the host is used for, now or since then; nothing where it is not."""
+    # What the host is used for, now or since then; nothing where it is not.
     if state != "active":
         return "docker.service is " + state
     for table in Path("/proc/net").glob("tcp*"):
@@ -932,7 +954,7 @@ class Idle:
         self.why: str = ""
 
     def look(self, state: str) -> float:
-        """Powers the host off when its time has come; gives the seconds until it is to look again."""
+        # Powers the host off when its time has come; gives the seconds until it is to look again.
         settings = settings_of(CURRENT)
         minutes = settings.get("stop_when_idle_minutes", 0)
         looked, seen, why = time.time(), "", ""
@@ -971,7 +993,7 @@ def fall_asleep(minutes: float) -> None:
 
 
 def guard() -> tuple[str, int]:
-    """Makes sure of the firewall and of dockerd's command line; gives docker.service's state and process."""
+    # Makes sure of the firewall and of dockerd's command line; gives docker.service's state and process.
     settings = settings_of(CURRENT)
     try:
         same = loaded() == (RUN / "firewall").read_text()

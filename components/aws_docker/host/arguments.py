@@ -28,6 +28,11 @@ class _CommonArgs(TypedDict):
     """Security groups (`sg-...`) whose members may reach the Docker API. The host's firewall cannot see membership:
     it admits the VPC's addresses, and the security group narrows that to the members."""
 
+    published_ports: NotRequired[Sequence[str]]
+    """TCP ports that containers publish and that the trusted sources may reach, such as `"8080"` or `"32768-60999"`;
+    never Docker's or Swarm's own. The host's firewall then keeps whatever else containers publish, and everybody else,
+    out. No certificate is asked for there. Default: none: the security group keeps them closed."""
+
     clients: NotRequired[Sequence[str]]
     """Names of the clients; each gets a certificate of its own, revoked by taking its name away.
     Default: `["default"]`."""

@@ -71,7 +71,7 @@ class DockerHost(pulumi.ComponentResource):
         trusted = lookups.trusted(children, common.sources, vpc_networks)
         group = security_group.security_group(children, subnet.vpc_id)
         egress = security_group.egress_rules(children, group, common.allow_all_egress)
-        security_group.ingress_rules(children, group, common.sources, trusted)
+        security_group.ingress_rules(children, group, common.sources, common.published_ports, trusted)
         identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)

@@ -51,6 +51,8 @@ class Made:
     instance_id: pulumi.Output[str]
     document: pulumi.Output[str]
     """What it is told, known once that stands where it looks."""
+    status: pulumi.Output[str] | None
+    """The parameter that it writes its word to; None where it has no role to write with."""
     server: certificates.Leaf | None
 
 
@@ -120,9 +122,12 @@ def machine(
         server_certificate=server.certificate_pem if server else "",
         member=member.told(common.kms_key_id) if member else None,
         client_authorities=around.identity.client_authorities if around.identity else [],
+        published=common.published_ports,
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
-    instance, told = _instance(children, plan, around.images, subnet, interface, document, before, member)
+    instance, told, status = _instance(
+        children, plan, around.images, subnet, interface, document, before, member
+    )
     return Made(
         endpoint=once_known(
             partial(access.endpoint, tunnel=common.tunnel),
@@ -137,6 +142,7 @@ def machine(
         public_ip=public_ip,
         instance_id=instance.id,
         document=told,
+        status=status,
         server=server,
     )
 
@@ -173,8 +179,8 @@ def _instance(
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
     member: Member | None,
-) -> tuple[aws.ec2.Instance, pulumi.Output[str]]:
-    """The instance, and the document that it is told, known once that stands where it looks."""
+) -> tuple[aws.ec2.Instance, pulumi.Output[str], pulumi.Output[str] | None]:
+    """The instance; the document that it is told, known once that stands where it looks; where it writes its word."""
     common, machine = plan.common, plan.machine
     volume = (
         _data_volume(children, common, common.data_volume_size, subnet) if common.data_volume_size else None
@@ -261,7 +267,7 @@ def _instance(
         )
     if member and status:
         member.made(instance, status)
-    return instance, parameter.value if parameter else document
+    return instance, parameter.value if parameter else document, status.name if status else None
 
 
 def _data_volume(

@@ -17,6 +17,7 @@ from . import membership, reading, userdata
 from .container_networks import container_address_pools
 from .daemon_json import check_daemon_options, daemon_configuration
 from .keys import LEAST_SIZES, KeyAlgorithm, KeyDelivery
+from .published import check_ports
 from .systems import SYSTEMS, OperatingSystem, System
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Common:
     name: str
     """The component's: what is made once is named after it."""
     sources: Sources
+    published_ports: tuple[str, ...]
+    """What the sources reach besides the Docker API: ports and ranges of ports, of containers."""
     certificates: Certificates
     vpc_id: "Input[str] | None"
     assign_public_ip: bool
@@ -271,6 +274,7 @@ def read_common(name: str, given: reading.Arguments) -> Common:
     common = Common(
         name=name,
         sources=_sources(given),
+        published_ports=given.names("published_ports", (), reading.PORTS),
         certificates=_certificates(given),
         vpc_id=given.text("vpc_id", reading.VPC),
         assign_public_ip=given.switch("assign_public_ip"),
@@ -295,6 +299,10 @@ def read_common(name: str, given: reading.Arguments) -> Common:
         if common.in_user_data and given.says(argument):
             hint = "deliver by Parameter Store: in user-data there is no room for the program that does it"
             raise InvalidInput("key_delivery", f"user-data, with {argument}", hint)
+    check_ports(common.published_ports)
+    if common.published_ports and not common.sources.remote:
+        hint = "name a trusted source, or leave it out"
+        raise InvalidInput("published_ports", list(common.published_ports), hint, "would be open to nobody")
     return common
 
 
@@ -375,6 +383,7 @@ def check_room(common: Common, hosts: Collection[str] = ()) -> None:
         * len(common.certificates.clients)
         * len(common.certificates.ca_generations),
         upkeep=common.upkeep,
+        published=common.published_ports,
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
     if common.in_user_data:

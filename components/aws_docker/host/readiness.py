@@ -1,7 +1,9 @@
-"""Waits until a host answers its first client over mutual TLS, and says what was seen where it does not.
+"""Waits until a host has in force what is intended and answers its first client, and says what was seen where not.
 
-It asks `GET /_ping`, as Docker's own clients do first, with the certificate that they would use. Which sources are
-trusted and what the endpoint is are decided elsewhere (access.py); here they only explain an answer that did not come.
+What is in force only the host's own word tells (core/standing.py): one that is still to fetch a new configuration, or
+has refused it, answers by the one before. Then it is asked `GET /_ping` over mutual TLS, as Docker's own clients do
+first, with the certificate that they would use. Which sources are trusted and what the endpoint is are decided
+elsewhere (access.py); here they only explain an answer that did not come.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..core.ports import DOCKER_TLS_PORT
+from ..core.standing import Standing, judge
 
 WAIT_SECONDS = 600
 """How long a host may take: it installs packages at its first start, which takes a minute or two."""
@@ -42,6 +45,14 @@ _CERTIFICATE_CAUSES: Final = {
 
 class NotReady(Exception):
     """The host did not answer; the message is a clause: why, from what was seen."""
+
+
+class NotInForce(NotReady):
+    """What is intended is not in force, by the host's own word."""
+
+
+class HostRefused(NotInForce):
+    """The host has refused what is intended: to wait longer changes nothing. The message has the host's reason."""
 
 
 class AnotherHost(NotReady):
@@ -86,6 +97,20 @@ def ping(endpoint: str, context: ssl.SSLContext, trusted: Sequence[str] = ()) ->
         raise NotReady(f"it answered with HTTP status {status}")
 
 
+def check_word(text: str, *, instance: str, digest: str) -> None:
+    """Raises NotInForce or HostRefused unless a word says that this instance has this configuration in force.
+
+    One that is of no form known here says nothing: then the wire has to tell.
+    """
+    found = judge(text, instance=instance, digest=digest)
+    if found.word is None:
+        return
+    if found.final:
+        raise HostRefused(f"{found.evidence}. {found.hint[:1].upper()}{found.hint[1:]}")
+    if found.standing is not Standing.READY:
+        raise NotInForce(found.evidence)
+
+
 async def until_ready(
     attempt: Callable[[], Awaitable[None]],
     *,
@@ -94,13 +119,15 @@ async def until_ready(
 ) -> None:
     """Repeats `attempt` until it raises NotReady no more; tells the last cause from time to time, in sentences.
 
-    Raises NotReady with the last cause after WAIT_SECONDS.
+    Raises NotReady with the last cause after WAIT_SECONDS, and HostRefused at once.
     """
     started = time.monotonic()
     told = started
     while True:
         try:
             return await attempt()
+        except HostRefused:
+            raise
         except NotReady as error:
             now = time.monotonic()
             if now + PAUSE_SECONDS > started + WAIT_SECONDS:

@@ -42,6 +42,9 @@ KMS_KEY: Final = Form(
     r"arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
     "give the key's ARN, such as 'arn:aws:kms:eu-central-1:123456789012:key/…'",
 )
+PORTS: Final = Form(
+    r"[0-9]{1,5}(-[0-9]{1,5})?", "give a TCP port such as '8080', or a range such as '32768-60999'"
+)
 CLIENT: Final = Form(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}", "use up to 32 letters, digits, '.', '_' and '-'")
 HOSTNAME: Final = Form(
     r"(?![\d.]+$)(?=.{1,253}$)(\*\.)?(?i:([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)",

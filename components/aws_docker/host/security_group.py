@@ -1,4 +1,5 @@
-"""The host's security group: one ingress rule for each trusted source, to TCP 2376 and nothing else.
+"""The host's security group: one ingress rule for each trusted source to TCP 2376, one to each of the ports that
+containers may publish to them, and nothing else.
 
 Which sources are acceptable is decided in trust.py; the host's own firewall says the same again (agent.py).
 A group that a caller hands in is only ever named as a source, and never edited.
@@ -14,6 +15,7 @@ from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
 from .children import Children
 from .plan import Sources
+from .published import bounds
 
 # What a host needs: registries, Parameter Store, Session Manager and Amazon Linux's packages by HTTPS; Debian's and
 # Ubuntu's package mirrors, whose indexes are signed, by HTTP. DNS, time and metadata need no rule: AWS answers them.
@@ -49,13 +51,21 @@ def egress_rules(children: Children, group: aws.ec2.SecurityGroup, everything: b
 
 
 def ingress_rules(
-    children: Children, group: aws.ec2.SecurityGroup, sources: Sources, trusted: pulumi.Output[list[str]]
+    children: Children,
+    group: aws.ec2.SecurityGroup,
+    sources: Sources,
+    published: Sequence[str],
+    trusted: pulumi.Output[list[str]],
 ) -> None:
     """Admits each source, once `trusted` says that all may be. A rule is named after its source where that is known,
     so that another source never renames it."""
 
     def rule(label: str, **source: Any) -> None:
-        _ingress_rule(children, label, group, **source)
+        docker = (DOCKER_TLS_PORT, DOCKER_TLS_PORT)
+        _ingress_rule(children, f"from-{label}", group, docker, "Docker over mutual TLS", **source)
+        for ports in published:
+            name = f"published-{ports}-from-{label}"
+            _ingress_rule(children, name, group, bounds(ports), "What containers publish", **source)
 
     networks = sources.networks
     if isinstance(networks, pulumi.Output):
@@ -77,8 +87,10 @@ def ingress_rules(
 
 def _ingress_rule(
     children: Children,
-    label: str,
+    name: str,
     group: aws.ec2.SecurityGroup,
+    ports: tuple[int, int],
+    description: str,
     *,
     cidr: pulumi.Input[str] | None = None,
     prefix_list_id: pulumi.Input[str] | None = None,
@@ -90,12 +102,12 @@ def _ingress_rule(
         ipv4 = known.apply(lambda text: None if ":" in text else text)
         ipv6 = known.apply(lambda text: text if ":" in text else None)
     aws.vpc.SecurityGroupIngressRule(
-        children.named(f"from-{label}"),
+        children.named(name),
         security_group_id=group.id,
-        description="Docker over mutual TLS",
+        description=description,
         ip_protocol="tcp",
-        from_port=DOCKER_TLS_PORT,
-        to_port=DOCKER_TLS_PORT,
+        from_port=ports[0],
+        to_port=ports[1],
         cidr_ipv4=ipv4,
         cidr_ipv6=ipv6,
         prefix_list_id=prefix_list_id,

@@ -36,7 +36,7 @@ Restart=always
 RestartSec=5
 ExecStart=%s
 [Install]
-WantedBy=multi-user.target
+WantedBy=dockerhost-watch.service
 """
 PROGRAM = "/usr/local/sbin/dockerhost-swarm"
 PORT = 2377
@@ -421,7 +421,7 @@ def outside() -> str:
 def install(host: dict[str, Any]) -> None:
     Path("/etc/systemd/system/dockerhost-swarm.service").write_text(UNIT % PROGRAM)
     Path(PROGRAM).chmod(0o755)
-    # The next start of this unit is the bootstrap's, once Docker runs.
+    # It starts with the watch, which the bootstrap starts once Docker runs.
     subprocess.run(["systemctl", "enable", "dockerhost-swarm.service"], check=True, capture_output=True)
 
 

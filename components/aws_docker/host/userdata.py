@@ -9,10 +9,12 @@ User-data travels as gzip, which cloud-init unpacks: the host's program would no
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 import struct
 import textwrap
+import tokenize
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -100,6 +102,7 @@ def configuration_document(
     chosen: Sequence[str] = (),
     swarm: Mapping[str, Any] | None = None,
     upkeep: Mapping[str, Any] | None = None,
+    published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool = False,
 ) -> str:
@@ -108,8 +111,9 @@ def configuration_document(
     local only, and the document holds no secret.
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
-    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `stop_when_idle_minutes` has it power
-    itself off when nobody uses it. `swarm` is what a member of a Swarm is told: see swarm.py.
+    unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `published` names ports of containers
+    that the trusted networks reach; `stop_when_idle_minutes` has it power itself off when nobody uses it. `swarm` is
+    what a member of a Swarm is told: see swarm.py.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -125,6 +129,8 @@ def configuration_document(
         document["swarm"] = dict(swarm)
     if upkeep is not None:
         document["upkeep"] = dict(upkeep)
+    if published:
+        document["published"] = list(published)
     if stop_when_idle_minutes is not None:
         document["stop_when_idle_minutes"] = stop_when_idle_minutes
     if tunnel:
@@ -145,8 +151,18 @@ def configuration_document(
 
 
 def installed(program: str) -> str:
-    """The host's program as it is installed there: agent.py without the lines that are only a comment."""
-    return re.sub(r"(?m)^ *#(?!!).*\n", "", program)
+    """A program as it is installed on a host: without the lines that are empty or only a comment, and with one space
+    for each four, where they are no part of a text."""
+    text = re.sub(r"(?m)^ *#(?!!).*\n", "", program)
+    kept: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.STRING:
+            kept.update(range(token.start[0] + 1, token.end[0] + 1))
+    return "".join(
+        line if number in kept else re.sub("^ +", lambda found: " " * (len(found[0]) // 4), line)
+        for number, line in enumerate(text.splitlines(keepends=True), 1)
+        if line.strip() or number in kept
+    )
 
 
 def head(program: str) -> str:

@@ -1,21 +1,24 @@
 """Holds a component's outputs back until its hosts answer, where that was asked for. Never in a preview.
 
-How a host is asked, and what its silence means, is readiness.py's.
+How a host is asked, and what its word or its silence means, is readiness.py's. The word is read as the stack reads
+everything, by the component's provider: who runs `pulumi up` may have no other way to AWS.
 """
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 
 import pulumi
+import pulumi_aws as aws
 
 from . import readiness, sleeping
 from .certificates import Materials
 from .children import DockerHostError
 from .machine import Made
-from .readiness import Client, NotReady
+from .readiness import Client, HostRefused, NotInForce, NotReady
 
 _Value = TypeVar("_Value")
 
@@ -26,7 +29,8 @@ _ASK_EVERY: Final = 30.0
 def answered(
     component: pulumi.Resource, made: Made, materials: Materials, trusted: pulumi.Output[list[str]]
 ) -> pulumi.Output[None]:
-    """Known once the first client is served at a machine's endpoint with these materials.
+    """Known once a machine has in force what it is told now, by its own word where it has one to write, and serves the
+    first client at its endpoint with these materials.
 
     Raises DockerHostError from the output where it is not, after readiness.WAIT_SECONDS. A machine that sleeps is not
     waited for.
@@ -36,12 +40,15 @@ def answered(
         if pulumi.runtime.is_dry_run():
             return
         context = Client(known["authority"], known["certificate"], known["key"]).context()
+        digest = hashlib.sha256(known["document"].encode()).hexdigest()
 
         asked = -_ASK_EVERY
 
         async def attempt() -> None:
             nonlocal asked
             try:
+                if (word := _word(component, known["status"])) is not None:
+                    readiness.check_word(word, instance=known["instance"], digest=digest)
                 await asyncio.to_thread(readiness.ping, known["endpoint"], context, known["trusted"])
             except NotReady:
                 if time.monotonic() < asked + _ASK_EVERY:
@@ -57,11 +64,7 @@ def answered(
         try:
             await readiness.until_ready(attempt, tell=tell)
         except NotReady as error:
-            raise DockerHostError(
-                f"wait_until_ready: {known['endpoint']} did not answer over mutual TLS within "
-                f"{readiness.WAIT_SECONDS // 60} minutes: {error}. `aws ec2 get-console-output --latest --instance-id "
-                f"{known['instance']}` shows what the host said, `aws-docker verify` what is in its way"
-            ) from None
+            raise DockerHostError(_sentence(known["endpoint"], known["instance"], error)) from None
 
     # Not secret, although it saw the key: what waits for it would become secret, too.
     return pulumi.Output.unsecret(
@@ -74,7 +77,35 @@ def answered(
             instance=made.instance_id,
             # A changed one is on its way to the machine first.
             document=made.document,
+            status=made.status,
         ).apply(wait)
+    )
+
+
+def _word(component: pulumi.Resource, parameter: str | None) -> str | None:
+    """What stands in a host's status parameter; None where there is none, or it cannot be read: then the wire tells."""
+    if parameter is None:
+        return None
+    try:
+        read = aws.ssm.get_parameter(name=parameter, opts=pulumi.InvokeOptions(parent=component))
+    except Exception as error:  # a failed call raises no narrower one
+        pulumi.log.debug(f"{parameter} could not be read: {error}", component)
+        return None
+    return read.insecure_value
+
+
+def _sentence(endpoint: str, instance: str, error: NotReady) -> str:
+    if isinstance(error, HostRefused):
+        return f"wait_until_ready: {endpoint} ({instance}) does not serve what this run intends: {error}"
+    within = f"within {readiness.WAIT_SECONDS // 60} minutes"
+    seen = (
+        f"does not have in force {within} what this run intends"
+        if isinstance(error, NotInForce)
+        else f"did not answer over mutual TLS {within}"
+    )
+    return (
+        f"wait_until_ready: {endpoint} {seen}: {error}. `aws ec2 get-console-output --latest --instance-id {instance}` "
+        "shows what the host said, `aws-docker verify` what is in its way"
     )
 
 
