@@ -173,13 +173,14 @@ def an_event(host: Host) -> Iterator[None]:
 
 
 ASK = """
-import importlib.util, sys
+import importlib.util, runpy, sys
 from importlib.machinery import SourceFileLoader
 sys.dont_write_bytecode = True
 loader = SourceFileLoader("agent", "/usr/local/sbin/dockerhost")
 agent = importlib.util.module_from_spec(importlib.util.spec_from_loader("agent", loader))
 loader.exec_module(agent)
-print(agent.use(sys.argv[1], float(sys.argv[2])))
+idle = runpy.run_path("/usr/local/sbin/dockerhost-idle", {"agent": vars(agent)})
+print(idle["use"](sys.argv[1], float(sys.argv[2])))
 """
 
 

@@ -179,8 +179,8 @@ def taken(packed: str, digest: str, folder: Path) -> list[Any]:
     installed: list[Any] = []
 
     @lru_cache(maxsize=1)
-    def member() -> dict[str, Callable[[Any], None]]:
-        return {"install": installed.append}
+    def member() -> dict[str, Callable[[], None]]:
+        return {"install": lambda: installed.append("installed")}
 
     names: dict[str, Any] = {
         "parameter_store": lambda action, Name: {"Parameter": {"Value": packed}},
@@ -190,7 +190,7 @@ def taken(packed: str, digest: str, folder: Path) -> list[Any]:
         "AGENT": str(folder / "dockerhost"),
     }
     exec(files("aws_docker.host").joinpath("taker.py").read_text(), names)
-    names["install"]({"swarm": ["the-program", digest]})
+    names["take"]({"swarm": ["the-program", digest]})
     return installed
 
 

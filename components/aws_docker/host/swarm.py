@@ -418,7 +418,7 @@ def outside() -> str:
     return says and "the Swarm: " + says
 
 
-def install(host: dict[str, Any]) -> None:
+def install() -> None:
     Path("/etc/systemd/system/dockerhost-swarm.service").write_text(UNIT % PROGRAM)
     Path(PROGRAM).chmod(0o755)
     # It starts with the watch, which the bootstrap starts once Docker runs.
