@@ -69,6 +69,7 @@ REFUSED["DockerFleet"] = (
     {"instance_types": {"A": "t3.medium"}},
     {"instance_types": {"a": "medium"}},
     {**_ONE_HOST, "subnet_ids": ["a"]},
+    {"instance_types": dict.fromkeys("ab", "t3.medium"), "swarm_managers": ["a", "b"]},
     {**_ONE_HOST, "subnet_id": "subnet-0a"},
     *(
         {**_ONE_HOST, **args}

@@ -11,6 +11,7 @@ import typer
 from .connection import DOCKER_VARIABLES, Connection, environment, find_connection
 from .errors import CommandError, checking
 from .keyfiles import default_folder, write_bundle
+from .managers import answering
 from .options import Client, Directory, Json, Output, Outputs, Profile, Stack
 from .reporting import print_json
 from .shells import ShellName, asking_shell, how_to_apply, render_environment, render_failure
@@ -56,7 +57,7 @@ def env(
             variables = dict.fromkeys(DOCKER_VARIABLES)
             host = urlsplit(os.environ.get("DOCKER_HOST", "")).hostname
         else:
-            connection = find_connection(outputs_of(stack, cwd, outputs), output, client)
+            connection = answering(find_connection(outputs_of(stack, cwd, outputs), output, client))
             if start:
                 _start(connection, stack, cwd, outputs, profile)
             folder = default_folder(connection)
