@@ -44,7 +44,7 @@ lint-only:
 	exit $$status
 
 agent: ## Pack the programs that run on hosts again, and note their digests, after a change to one of them
-	@$(python) -m lab.pack
+	@$(python) -m tests.packing
 
 bench: setup ## The benchmarks: one line a figure
 	@$(python) -m benchmarks

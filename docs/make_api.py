@@ -54,6 +54,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"session_manager_tunnel": True, "key_delivery": "user-data"},
         {"session_manager_tunnel": True, "os": "debian-13"},
         {"wait_until_ready": True},
+        {"spot": "yes"},
         {"trusted_cidrs": ["10.0.5.0/24"], "published_ports": ["2000-3000"]},
         {"stop_when_idle_minutes": 0},
         {"tags": {"team": 7}},

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,8 +169,9 @@ def _boot_and_try(
         report.row("2376 with bob's certificate", "trusted", "200", _ping(wires.trusted, host, bob, outputs))
         changes = {"clients": ["alice"], "trustedCidrs": [TRUSTED, ALSO_TRUSTED], "certificateGeneration": 2}
         pulumi.configure({**config, **changes})
-        pulumi.up().check()
+        _renew(report, pulumi)
         # The host fetches its configuration every minute. It restarts dockerd: for a moment nobody is served.
+        host.wait(lambda: _days_left(host) > 300, "the host to have the renewed certificate", 150)
         host.wait(lambda: _ping(wires.trusted, host, bob, outputs) != "200", "the host to follow", 120)
         host.wait(lambda: _ping(wires.trusted, host, alice, outputs) == "200", "alice to be served again", 60)
         seen = _ping(wires.trusted, host, bob, outputs)
@@ -185,11 +187,29 @@ def _boot_and_try(
         renewed = pulumi.outputs()
         same = "the same" if renewed["instance_id"] == outputs["instance_id"] else "another"
         report.row("the instance, after all changes", "EC2", "the same", same)
+        left = _days_left(host)
+        report.row(
+            "the certificate that dockerd has, afterwards", "host", "364 days left", f"{left} days left"
+        )
     context.refresh("aws-docker context, after the renewal", renewed)
     with step("let the host fall asleep, and wake it"):
         _sleep_and_wake(report, wires, base, cloud, pulumi, host, folder)
     with step("one `pulumi up` from nothing to a running container"):
         _one_up(report, base)
+
+
+def _renew(report: Report, pulumi: Stack) -> None:
+    """A run that makes certificates as of 340 days ago, and one of today."""
+    try:
+        pulumi.advance(days=-340)
+    except LookupError as error:
+        report.row("`pulumi up`, 25 days before certificates end", "here", "2 renewed", f"left out: {error}")
+        pulumi.up().check()
+        return
+    pulumi.up().check()
+    pulumi.advance(days=0)
+    renewed = pulumi.up().check().changes.get("replace", 0)
+    report.row("`pulumi up`, 25 days before certificates end", "here", "2 renewed", f"{renewed} renewed")
 
 
 def _clients(
@@ -401,6 +421,15 @@ def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:
 def _server_pair(host: machine.Machine) -> certs.Certificate:
     current = "/etc/dockerhost/current"
     return certs.parse(host.read(f"{current}/server.pem"), host.read(f"{current}/server-key.pem"))
+
+
+def _days_left(host: machine.Machine) -> int:
+    """Days until the certificate ends that dockerd is to show."""
+    try:
+        ends = _server_pair(host).certificate.not_valid_after_utc
+    except (RuntimeError, ValueError):  # it is being exchanged at this moment
+        return 0
+    return (ends - datetime.now(UTC)).days
 
 
 def _ping(namespace: str, host: machine.Machine, client: certs.Certificate, outputs: dict[str, Any]) -> str:

@@ -110,8 +110,8 @@ packages() {
   local needed
   read -ra needed < <(.venv/bin/python -c 'from lab.hosts.image import missing_tools; print(*missing_tools())')
   command -v shellcheck >/dev/null || needed+=(shellcheck)
+  command -v faketime >/dev/null || needed+=(faketime)
   if [[ ${1:-} == tests ]]; then
-    command -v faketime >/dev/null || needed+=(faketime)
     command -v chromium >/dev/null || command -v google-chrome >/dev/null || needed+=(chromium)
   fi
   if [[ ${#needed[@]} -eq 0 ]]; then

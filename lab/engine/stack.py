@@ -152,14 +152,18 @@ class Stack:
         path.write_text(yaml.safe_dump({**kept, "config": {**self._aws, **named}}))
 
     def advance(self, days: int) -> None:
-        """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime)."""
-        (library,) = Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")
+        """From now on this stack's program and providers see a clock that is so many days ahead (libfaketime), or
+        behind; with 0 the real one. Raises LookupError where the library is missing."""
+        clock = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC")
+        self._environment = {name: value for name, value in self._environment.items() if name not in clock}
+        if days == 0:
+            return
+        library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+        if library is None:
+            raise LookupError("the Debian package faketime is missing")
         self._environment.pop("LAB_WARM", None)  # the forks' parent has a clock already
-        self._environment |= {
-            "LD_PRELOAD": str(library),
-            "FAKETIME": f"+{days}d",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # what waits would wait as long
-        }
+        values = (str(library), f"{days:+d}d", "1")  # what waits would wait as long
+        self._environment |= dict(zip(clock, values, strict=True))
 
     def up(self, *arguments: str) -> Result:
         self._refuse_outside()

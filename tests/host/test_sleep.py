@@ -173,13 +173,14 @@ def an_event(host: Host) -> Iterator[None]:
 
 
 ASK = """
-import importlib.util, sys
+import importlib.util, runpy, sys
 from importlib.machinery import SourceFileLoader
 sys.dont_write_bytecode = True
 loader = SourceFileLoader("agent", "/usr/local/sbin/dockerhost")
 agent = importlib.util.module_from_spec(importlib.util.spec_from_loader("agent", loader))
 loader.exec_module(agent)
-print(agent.use(sys.argv[1], float(sys.argv[2])))
+idle = runpy.run_path("/usr/local/sbin/dockerhost-idle", {"agent": vars(agent)})
+print(idle["use"](sys.argv[1], float(sys.argv[2])))
 """
 
 
@@ -229,6 +230,20 @@ def stays_awake(host: Host, meanwhile: Callable[[], Any] = lambda: None) -> bool
 def test_short_calls_between_two_looks_keep_it_awake(sleeper: Host) -> None:
     may_sleep(sleeper)
     assert stays_awake(sleeper, lambda: sleeper.ping() == "200")
+
+
+def test_who_comes_at_the_last_moment_keeps_it_awake(sleeper: Host) -> None:
+    # The host says that it goes to sleep, and waits some seconds for that to be written.
+    sleeper.machine.around.faults = {"put-timeout"}
+    try:
+        may_sleep(sleeper)
+        sleeper.machine.wait(lambda: sleeper.machine.status().get("state") == "asleep", "its word", 40)
+        with docker_events(sleeper):
+            assert stays_awake(sleeper)
+            assert sleeper.machine.status()["state"] == "ready"
+            may_sleep(sleeper, None)
+    finally:
+        sleeper.machine.around.faults = set()
 
 
 def test_what_cannot_be_judged_keeps_it_awake(sleeper: Host) -> None:

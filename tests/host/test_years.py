@@ -4,7 +4,9 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ def old(cloud: Cloud, base: image.Image, buildx: str) -> Iterator[Host]:
             host.machine.boot()
             host.machine.wait_ready()
             load_busybox(host)
+            # It looked before there was a document, and looks again after two minutes.
+            upkeep(host)
             yield host
         finally:
             host.machine.stop()
@@ -180,13 +184,12 @@ def test_an_engine_upgrade_goes_through_the_gate_and_containers_live_on(old: Hos
         ]
 
     started = seen("docker", "inspect", "-f", "{{.State.StartedAt}}", "through")
-    (version, process), gates = state(), seen("journalctl", "-q", "-o", "cat", "-u", "docker.service")
+    version, process = state()
     machine.around.packages = security_update(old.deployment.base, tmp_path / "packages")
     machine.run(["systemctl", "start", "dockerhost-updates.service"])
     upgraded, new_process = state()
     assert upgraded == f"{version}+lab1"
     assert new_process != process, "another dockerd runs"
-    assert gates
     machine.wait(lambda: old.ping() == "200", "the new engine to serve", 30)
     old.assert_serving()
     assert (
@@ -219,7 +222,7 @@ def test_what_it_does_changes_in_place(old: Host) -> None:
                 ["systemctl", "show", "-p", "ActiveState,TimersCalendar", "dockerhost-updates.timer"]
             ).stdout.splitlines()
         )
-        return f"{shown['ActiveState']} {shown['TimersCalendar']}"
+        return f"{shown['ActiveState']} {shown.get('TimersCalendar')}"
 
     process = old.machine.run(["systemctl", "show", "-p", "MainPID", "docker.service"]).stdout
     assert "22:00:00" in timer()
@@ -236,3 +239,21 @@ def test_what_it_does_changes_in_place(old: Host) -> None:
     assert timer().startswith("inactive")
     # Dockerd is none the wiser.
     assert old.machine.run(["systemctl", "show", "-p", "MainPID", "docker.service"]).stdout == process
+
+
+def test_a_power_cut_while_renewing_leaves_one_whole_configuration(old: Host) -> None:
+    old.deployment.server = old.deployment.new_server_certificate()
+    old.deployment.publish()
+    current = old.machine.root / "etc/dockerhost/current"
+    before, until = current.readlink(), time.monotonic() + 60
+    with ThreadPoolExecutor(1) as pool:
+        syncing = pool.submit(old.machine.run, ["/usr/local/sbin/dockerhost", "sync"], check=False)
+        while current.readlink() == before:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+        old.machine.power_cut()
+        assert syncing.result().returncode != 0, "it was done before the cut"
+    old.machine.boot()
+    old.machine.wait_ready()
+    old.assert_serving()
+    assert old.machine.read("/etc/dockerhost/current/server.pem") == old.deployment.server.pem

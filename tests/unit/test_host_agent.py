@@ -22,7 +22,7 @@ import aws_docker
 from aws_docker.boot import own
 from aws_docker.host import agent as host_agent
 from aws_docker.host import userdata
-from lab import pack
+from tests import packing
 
 KEY = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEE\n-----END EC PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
@@ -47,13 +47,13 @@ def program(name: str) -> str:
     return files("aws_docker.host").joinpath(f"{name}.py").read_text()
 
 
-@pytest.mark.parametrize("name", pack.PARTS)
-def test_the_compressed_programs_are_the_programs(name: str) -> None:
-    compressed = base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
-    assert gzip.decompress(compressed).decode() == pack.PARTS[name](program(name)), "run `make agent`"
+@pytest.mark.parametrize("names", userdata.PACKED, ids="-".join)
+def test_the_compressed_programs_are_the_programs(names: tuple[str, ...]) -> None:
+    compressed = base64.b64decode(packing.file_of(names).read_text())
+    assert gzip.decompress(compressed).decode() == "".join(map(userdata.part, names)), "run `make agent`"
 
 
-@pytest.mark.parametrize("name", pack.PARTS)
+@pytest.mark.parametrize("name", packing.PROGRAMS)
 def test_nothing_but_comments_stays_behind(name: str) -> None:
     there = userdata.installed(program(name))
     assert ast.dump(ast.parse(there)) == ast.dump(ast.parse(program(name)))
@@ -63,12 +63,12 @@ def test_nothing_but_comments_stays_behind(name: str) -> None:
 
 def test_spot_hosts_have_a_program_of_their_own() -> None:
     told = userdata.user_data("debian-13", parameter="p", spot=True)
-    assert pack.PARTS["spot"](program("spot")) in told
+    assert userdata.part("spot") in told
     assert gzip.decompress(userdata.compressed(told)).decode() == told
-    assert userdata.SPOT_PATH not in userdata.user_data("debian-13", parameter="p")
+    assert "dockerhost-spot" not in userdata.user_data("debian-13", parameter="p")
 
 
-@pytest.mark.parametrize("name", pack.PARTS)
+@pytest.mark.parametrize("name", packing.PROGRAMS)
 def test_hosts_of_every_release_are_known(name: str) -> None:
     listing = "agents.sha256" if name == "agent" else "programs.sha256"
     known = files("aws_docker.host").joinpath(listing).read_text().splitlines()

@@ -14,6 +14,8 @@ from aws_docker.host.systems import OperatingSystem
 
 EVERY_OS = sorted(each.value for each in OperatingSystem)
 
+UPKEEP = f"{userdata.PROGRAM_PATH}-upkeep"
+
 
 def files_of(text: str) -> dict[str, dict[str, Any]]:
     assert text.startswith("#cloud-config\n")
@@ -60,12 +62,12 @@ def test_the_only_command_starts_the_strict_program() -> None:
 def test_what_runs_over_the_years_comes_where_the_document_does_not() -> None:
     """Beside the document it would take the room of three clients."""
     fetched = files_of(userdata.user_data("debian-12", parameter="p"))
-    assert fetched[userdata.UPKEEP_PATH]["permissions"] == "0755"
-    assert own.opens_nothing(fetched[userdata.UPKEEP_PATH]["content"])
+    assert fetched[UPKEEP]["permissions"] == "0755"
+    assert own.opens_nothing(fetched[UPKEEP]["content"])
     for kind in ("service", "timer"):
         assert f"/etc/systemd/system/dockerhost-upkeep.{kind}" in fetched
     delivered = userdata.user_data("debian-12", document="{}")
-    assert "upkeep" not in delivered.removeprefix(userdata._text("agent"))
+    assert "upkeep" not in delivered.removeprefix(userdata.part("agent"))
 
 
 def test_a_document_in_user_data_is_for_root_only() -> None:
@@ -86,7 +88,7 @@ def test_a_local_document_holds_no_tls_material() -> None:
 
 def test_user_data_over_the_limit_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"key_delivery.*16384.*Parameter Store"):
-        userdata.user_data("debian-12", document="x" * 8000)
+        userdata.user_data("debian-12", document=json.dumps({"daemon": "x" * 8000}))
 
 
 def test_a_document_over_the_limit_is_refused() -> None:

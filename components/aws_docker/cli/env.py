@@ -92,7 +92,9 @@ def _start(connection: Connection, stack: Stack, cwd: Directory, outputs: Output
     with checking():
         from aws_docker.audit.host_status import Standing
 
-        found = [each for each in hosts_of(stack, cwd, ()) if _host(connection) in each.addresses]
+        known = hosts_of(stack, cwd, ())
+        # A tunnel's endpoint is on loopback, and says nothing of the host.
+        found = [each for each in known if len(known) == 1 or _host(connection) in each.addresses]
         if not found:
             raise CommandError(
                 f"no instance of the stack has the address {_host(connection)}", "run `pulumi up --refresh`"

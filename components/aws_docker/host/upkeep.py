@@ -68,20 +68,28 @@ def schedule(window: list[Any] | None) -> None:
         have = "command -v unattended-upgrade || apt-get %s install -y unattended-upgrades" % APT
         steps = ["apt-get %s update" % APT, "sh -c '%s'" % have, "unattended-upgrade"]
         files[Path("/etc/apt/apt.conf.d/99dockerhost")] = 'APT::Periodic::Unattended-Upgrade "0";\n'
+    # Debian's package leaves the dockerd of before running, without its file.
+    process = "readlink /proc/$$(systemctl show -p MainPID --value docker)/exe"
+    steps.append("sh -c 'case $$(%s) in *deleted*) systemctl restart docker; esac'" % process)
     files[UNITS / "dockerhost-updates.service"] = (
         "[Unit]\nDescription=Installs the distribution's security updates\n[Service]\nType=oneshot\n"
         "Environment=DEBIAN_FRONTEND=noninteractive\n%sExecStopPost=sh -c 'echo $$SERVICE_RESULT >%s/updates'\n"
         % ("".join("ExecStart=%s\n" % step for step in steps), RUN)
     )
-    when = "OnCalendar=%s\nRandomizedDelaySec=%d\nPersistent=true\n" % tuple(window) if window else ""
-    files[UNITS / TIMER] = "[Timer]\n%s[Install]\nWantedBy=timers.target\n" % when
+    if window:
+        when = "OnCalendar=%s\nRandomizedDelaySec=%d\nPersistent=true\n" % tuple(window)
+        files[UNITS / TIMER] = "[Timer]\n%s[Install]\nWantedBy=timers.target\n" % when
+    elif (UNITS / TIMER).exists():
+        run("systemctl", "disable", "--now", TIMER)
+        (UNITS / TIMER).unlink()
     changed = [path for path, text in files.items() if not path.exists() or path.read_text() != text]
     for path in changed:
         write(path, files[path])
     if changed:
         run("systemctl", "daemon-reload")
-        for action in ("reenable", "restart") if window else ("disable", "stop"):
-            run("systemctl", action, TIMER)
+    if changed and window:
+        run("systemctl", "reenable", TIMER)
+        run("systemctl", "restart", TIMER)
 
 
 def main() -> None:

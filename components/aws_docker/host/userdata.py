@@ -35,11 +35,21 @@ STATUS_AT_FIRST = json.dumps(
 )
 """What stands in a host's status parameter before the host has written anything."""
 
-SPOT_PATH = "/usr/local/sbin/dockerhost-spot"
-"""Where spot.py is installed, on spot hosts."""
+PROGRAM_PATH = "/usr/local/sbin/dockerhost"
+"""Where agent.py is installed; other programs of ours stand beside it, with their name behind it."""
 
-_BOOTSTRAP_PATH = "/etc/systemd/system/dockerhost-bootstrap.service"
-_BOOTSTRAP_UNIT = """\
+PACKED = (
+    ("agent", "idle", "upkeep", "spot"),
+    ("agent", "idle", "upkeep"),
+    ("agent", "idle"),
+    ("agent",),
+    ("spot",),
+)
+"""The programs that are compressed together, and beforehand; those that hold the most first."""
+
+_UNITS: Mapping[str, Mapping[str, str]] = {
+    "agent": {
+        "dockerhost-bootstrap.service": f"""\
 [Unit]
 Description=Sets up the guarded Docker host, again until it succeeds
 Wants=network-online.target
@@ -49,39 +59,46 @@ Type=oneshot
 TimeoutStartSec=infinity
 Restart=on-failure
 RestartSec=30
-ExecStart=/usr/local/sbin/dockerhost bootstrap
+ExecStart={PROGRAM_PATH} bootstrap
 [Install]
 WantedBy=multi-user.target
-"""
-
-UPKEEP_PATH = "/usr/local/sbin/dockerhost-upkeep"
-"""Where upkeep.py is installed, on hosts whose document comes from Parameter Store."""
-
-_UPKEEP_UNITS = {
-    "service": f"""\
+""",
+    },
+    "upkeep": {
+        "dockerhost-upkeep.service": f"""\
 [Unit]
 Description=Removes unused images, schedules security updates, looks at the disk
 [Service]
-ExecStart={UPKEEP_PATH}
+ExecStart={PROGRAM_PATH}-upkeep
 """,
-    "timer": """\
+        "dockerhost-upkeep.timer": """\
 [Timer]
 OnActiveSec=0
 OnUnitInactiveSec=2min
 [Install]
 WantedBy=timers.target
 """,
-}
-
-_SPOT_UNIT_PATH = "/etc/systemd/system/dockerhost-spot.service"
-_SPOT_UNIT = f"""\
+    },
+    "spot": {
+        "dockerhost-spot.service": f"""\
 [Unit]
 Description=Ends the containers when EC2 is about to take the instance
 [Service]
 Restart=always
-ExecStart={SPOT_PATH}
+ExecStart={PROGRAM_PATH}-spot
 [Install]
 WantedBy=multi-user.target
+""",
+    },
+}
+"""The units that come with a program."""
+
+_HEAD = """\
+#cloud-config
+bootcmd:
+# An image may have Docker in it, open, or ours, made for another host: the bootstrap is who starts it.
+- [cloud-init-per, instance, dockerhost, systemctl, mask, --now, docker.service, docker.socket]
+write_files:
 """
 
 
@@ -145,45 +162,39 @@ def installed(program: str) -> str:
     return re.sub(r"(?m)^ *#(?!!).*\n", "", program)
 
 
-def head(program: str) -> str:
-    """How every user-data begins: with the host's program. `make agent` compresses it."""
-    return "#cloud-config\nwrite_files:\n" + entry("/usr/local/sbin/dockerhost", program)
-
-
-def entry(path: str, program: str) -> str:
-    """What has cloud-init install a program of ours. `make agent` compresses those that only some hosts need."""
-    return f'- path: "{path}"\n  permissions: "0755"\n  content: |\n' + textwrap.indent(
-        installed(program), "   "
-    )
-
-
-def upkeep(program: str) -> str:
-    """The same for upkeep.py, with the units that run it."""
-    return entry(UPKEEP_PATH, program) + "".join(
-        f'- path: "/etc/systemd/system/dockerhost-upkeep.{kind}"\n  permissions: "0644"\n  content: |\n'
-        + textwrap.indent(text, "   ")
-        for kind, text in _UPKEEP_UNITS.items()
-    )
+def _file(path: str, mode: str, content: str) -> str:
+    text = textwrap.indent(content.rstrip("\n"), "   ")
+    return f'- path: "{path}"\n  permissions: "{mode}"\n  content: |\n{text}\n'
 
 
 @cache
-def _packed(name: str) -> bytes:
+def part(name: str) -> str:
+    """What user-data says of a program of ours, with its units; the agent's is how every user-data begins."""
+    program = installed(files("aws_docker.host").joinpath(f"{name}.py").read_text())
+    path = PROGRAM_PATH + ("" if name == "agent" else f"-{name}")
+    units = (
+        _file(f"/etc/systemd/system/{unit}", "0644", text) for unit, text in _UNITS.get(name, {}).items()
+    )
+    return (_HEAD if name == "agent" else "") + _file(path, "0755", program) + "".join(units)
+
+
+@cache
+def _packed(names: tuple[str, ...]) -> bytes:
     # Compressed beforehand: zlib's output differs between builds, and other bytes would replace the host.
-    return base64.b64decode(files("aws_docker.host").joinpath(f"{name}.yaml.gz.b64").read_text())
+    return base64.b64decode(files("aws_docker.host").joinpath(f"{'-'.join(names)}.yaml.gz.b64").read_text())
 
 
 @cache
-def _text(name: str) -> str:
-    return gzip.decompress(_packed(name)).decode()
+def _text(names: tuple[str, ...]) -> str:
+    return gzip.decompress(_packed(names)).decode()
 
 
 def compressed(text: str) -> bytes:
     """User-data as EC2 gets it: members of one gzip file (RFC 1952), our programs compressed and the rest as it is."""
     programs = b""
-    for name in ("agent", "upkeep", "spot"):
-        if text.startswith(_text(name)):
-            programs += _packed(name)
-            text = text.removeprefix(_text(name))
+    while names := next((each for each in PACKED if text.startswith(_text(each))), None):
+        programs += _packed(names)
+        text = text.removeprefix(_text(names))
     rest = text.encode()
     # A stored block (RFC 1951, 3.2.4) of at most 65,535 bytes: the same bytes on every machine.
     block = b"\1" + struct.pack("<HH", len(rest), len(rest) ^ 0xFFFF) + rest
@@ -213,42 +224,28 @@ def user_data(
         host["volume"] = volume_id
     if status is not None:
         host["status"] = status
-    entries: list[dict[str, str]] = []
-    programs = _text("agent")
+    programs, rest = ["agent"], ""
     if document is None:
         host["parameter"] = parameter
-        # In user-data beside the document there is no room for it.
-        programs += _text("upkeep")
+        programs += ["idle", "upkeep"]
     else:
         host["document"] = DOCUMENT_PATH
-        entries.append({"path": DOCUMENT_PATH, "permissions": "0400", "content": document})
-    entries += [
-        {"path": "/etc/dockerhost/host.json", "permissions": "0644", "content": json.dumps(host)},
-        {"path": _BOOTSTRAP_PATH, "permissions": "0644", "content": _BOOTSTRAP_UNIT},
-    ]
+        rest += _file(DOCUMENT_PATH, "0400", document)
+        # Beside the document there is no room for all of them, and it does not change while the host lives.
+        if "stop_when_idle_minutes" in json.loads(document):
+            programs.append("idle")
     if spot:
-        programs += _text("spot")
-        entries.append({"path": _SPOT_UNIT_PATH, "permissions": "0644", "content": _SPOT_UNIT})
-    lines: list[str] = []
-    for each in entries:
-        content = each.pop("content").rstrip("\n")
-        lines += [
-            f"{'  ' if n else '- '}{key}: {json.dumps(value)}" for n, (key, value) in enumerate(each.items())
-        ]
-        lines += ["  content: |", textwrap.indent(content, "   ")]
-    lines += [
-        # An image may have Docker in it, open, or ours, made for another host: the bootstrap is who starts it.
-        "bootcmd:",
-        "- [cloud-init-per, instance, dockerhost, systemctl, mask, --now, docker.service, docker.socket]",
-        "runcmd:",
-        *(["- [systemctl, enable, --now, dockerhost-spot.service]"] if spot else []),
-        "- [systemctl, enable, --now, dockerhost-bootstrap.service]",
-    ]
-    if document is None:
-        lines.append("- [systemctl, enable, --now, dockerhost-upkeep.timer]")
-    rest = "\n".join(lines) + "\n"
+        programs.append("spot")
+    rest += _file("/etc/dockerhost/host.json", "0644", json.dumps(host)) + "runcmd:\n"
+    begun = ["dockerhost-bootstrap.service"]
+    if "spot" in programs:
+        begun.insert(0, "dockerhost-spot.service")
+    if "upkeep" in programs:
+        begun.append("dockerhost-upkeep.timer")
+    rest += "".join(f"- [systemctl, enable, --now, {unit}]\n" for unit in begun)
+    text = "".join(map(part, programs)) + rest
     size = len(rest.encode())
-    size = len(compressed(programs + rest)) if size < USER_DATA_LIMIT else size
+    size = len(compressed(text)) if size < USER_DATA_LIMIT else size
     if size > USER_DATA_LIMIT:
         raise InvalidInput(
             "key_delivery",
@@ -256,7 +253,7 @@ def user_data(
             f"the user-data would take {size} bytes and EC2 accepts {USER_DATA_LIMIT}: deliver by "
             "Parameter Store, or choose the key algorithm ecdsa-p256 and fewer clients",
         )
-    return programs + rest
+    return text
 
 
 def user_data_base64(
