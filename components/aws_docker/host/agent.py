@@ -949,10 +949,10 @@ def watch() -> None:
     sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     followed, woken = 1, []
-    idle, look, noticed = None, 0.0, False
+    idle, look, noticed = None, float("inf"), False
     with contextlib.suppress(Exception):  # a host that stays awake is guarded all the same
         if Path(AGENT + "-idle").exists():
-            idle = runpy.run_path(AGENT + "-idle", {"agent": globals()})["Idle"]()
+            idle, look = runpy.run_path(AGENT + "-idle", {"agent": globals()})["Idle"](), 0.0
     while True:
         process = 0
         if NOTICE.exists() != noticed:
