@@ -155,6 +155,8 @@ _LONG = (
     "engine/test_changes.py",
     "host/test_configuration.py",
     "host/test_boot.py",
+    "host/test_years.py",
+    "engine/test_renewal.py",
     "engine/test_policy_examples.py",
     "engine/test_lifecycle.py",
     "engine/test_policy_machines.py",
