@@ -54,6 +54,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], ...]] = {
         {"session_manager_tunnel": True, "key_delivery": "user-data"},
         {"session_manager_tunnel": True, "os": "debian-13"},
         {"wait_until_ready": True},
+        {"spot": "yes"},
         {"trusted_cidrs": ["10.0.5.0/24"], "published_ports": ["2000-3000"]},
         {"stop_when_idle_minutes": 0},
         {"tags": {"team": 7}},
@@ -68,6 +69,7 @@ REFUSED["DockerFleet"] = (
     {"instance_types": {"A": "t3.medium"}},
     {"instance_types": {"a": "medium"}},
     {**_ONE_HOST, "subnet_ids": ["a"]},
+    {"instance_types": dict.fromkeys("ab", "t3.medium"), "swarm_managers": ["a", "b"]},
     {**_ONE_HOST, "subnet_id": "subnet-0a"},
     *(
         {**_ONE_HOST, **args}

@@ -390,11 +390,12 @@ def _one_up(report: Report, base: image.Image) -> None:
         wires = stack.enter_context(network.Network())
         stack.enter_context(network.Relay(wires.trusted, cloud.port))
         booted = stack.enter_context(Booted(cloud, wires, base, docker_installed=True))
+        config = {"trustedCidrs": [TRUSTED], "assignPublicIp": False, "os": base.system}
         pulumi = stack.enter_context(
             Stack(
                 cloud,
                 ROOT / "examples/docker-provider",
-                {"trustedCidrs": [TRUSTED], "assignPublicIp": False, "os": base.system},
+                config,
                 plugins={"docker": ROOT / "lab/engine/plugins/docker"},
                 namespace=wires.trusted,
             )
@@ -404,6 +405,13 @@ def _one_up(report: Report, base: image.Image) -> None:
         asked = booted.machine().run(["docker", "inspect", "-f", "{{.State.Status}}", container], check=False)
         seen = asked.stdout.strip() or asked.stderr.strip()[-80:]
         report.row("one `pulumi up`: a host, and a container on it", "trusted", "running", seen)
+        # No engine knows before it starts that this system has no such storage.
+        pulumi.configure({**config, "daemonOptions": {"storage-driver": "btrfs"}})
+        with booted.fetches_at_once():
+            refused = pulumi.up()
+        heard = "it refused the configuration" in refused.text and "initializing graphdriver" in refused.text
+        seen = "dockerd's own words" if heard and refused.exit_code else refused.text[-200:]
+        report.row("`pulumi up` with what dockerd refuses", "trusted", "dockerd's own words", seen)
 
 
 def _client_of(outputs: dict[str, Any], name: str) -> certs.Certificate:

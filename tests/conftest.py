@@ -141,11 +141,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 # The files that take long, in the order in which they start: whoever starts one last keeps all others waiting. Those
 # of one test or two come first, as pytest-xdist gives a worker the next file together with the last two tests of one.
 _LONG = (
+    "host/test_swarm.py",
     "host/test_images.py",
     "host/test_demo.py",
     "host/test_gate.py",
+    "host/test_years.py",
+    "host/test_sleep.py",
     "engine/test_faults.py",
+    "engine/test_renewal.py",
     "engine/test_examples.py",
+    "host/test_tunnel.py",
+    "host/test_ready.py",
+    "engine/test_changes.py",
     "host/test_configuration.py",
     "host/test_boot.py",
     "host/test_years.py",

@@ -33,6 +33,8 @@ def main() -> None:
     for names in userdata.PACKED:
         packed = zopfli.gzip.compress("".join(map(userdata.part, names)).encode())
         file_of(names).write_text(base64.b64encode(packed).decode() + "\n")
+    swarm = zopfli.gzip.compress(userdata.installed((FOLDER / "swarm.py").read_text()).encode())
+    (FOLDER / "swarm.gz.b64").write_text(base64.b64encode(swarm).decode() + "\n")
     _note("agents.sha256", [digest("agent")])
     _note("programs.sha256", [f"{digest(name)}  {name}.py" for name in PROGRAMS if name != "agent"])
 

@@ -20,6 +20,8 @@ args: DockerHostArgs = {
 }
 if os := config.get("os"):
     args["os"] = cast(OperatingSystem, os)  # DockerHost checks it
+if options := config.get_object("daemonOptions"):
+    args["daemon_options"] = options
 
 build = DockerHost("build", args)
 

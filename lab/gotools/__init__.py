@@ -17,6 +17,11 @@ TOOLS: Final = {
     "docker-compose": "github.com/docker/compose/v2/cmd",
 }
 _FOLDERS: Final = {"actionlint": "actionlint", "docker-buildx": "buildx", "docker-compose": "compose"}
+# Where each is told its own version: compose asks buildx for it before it has it build anything.
+_VERSIONS: Final = {
+    "docker-buildx": ("github.com/docker/buildx", "github.com/docker/buildx/version.Version"),
+    "docker-compose": ("github.com/docker/compose/v2", "github.com/docker/compose/v2/internal.Version"),
+}
 
 
 class Missing(RuntimeError):
@@ -42,8 +47,19 @@ def _module(tool: str) -> Path:
 def _built(tool: str) -> Path:
     pinned = _module(tool)
     made_from = hashlib.sha256((pinned / "go.mod").read_bytes() + (pinned / "go.sum").read_bytes())
+    made_from.update(_flags(tool).encode())
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "pulumi-aws-docker" / f"{tool}-{made_from.hexdigest()[:16]}" / tool
+
+
+def _flags(tool: str) -> str:
+    """What the linker is told."""
+    if tool not in _VERSIONS:
+        return "-s -w"
+    module, variable = _VERSIONS[tool]
+    pins = (_module(tool) / "go.mod").read_text().splitlines()
+    version = next(words[1] for words in map(str.split, pins) if words[:1] == [module])
+    return f"-s -w -X {variable}={version}"
 
 
 def _build(tool: str) -> Path:
@@ -54,7 +70,7 @@ def _build(tool: str) -> Path:
     target.parent.mkdir(parents=True, exist_ok=True)
     # Under another name until it is whole.
     unfinished = target.with_name(f"{tool}.{os.getpid()}")
-    command = [go, "build", "-ldflags", "-s -w", "-o", str(unfinished), TOOLS[tool]]
+    command = [go, "build", "-ldflags", _flags(tool), "-o", str(unfinished), TOOLS[tool]]
     done = subprocess.run(command, cwd=_module(tool), capture_output=True, text=True, check=False)
     if done.returncode:
         raise Missing(f"{tool} could not be built from its Go modules:\n{done.stderr[-1000:]}")

@@ -38,6 +38,10 @@ class Booted:
         assert self._made is not None
         return self._made
 
+    def fetches_at_once(self) -> "_Eager":
+        """Within it, the host looks for what it is told all the time, and not every minute."""
+        return _Eager(self.machine())
+
     def _boot(self, cloud: Any, wires: network.Network, base: image.Image, docker_installed: bool) -> None:
         try:
             while not (running := cloud.running_instances()):
@@ -54,3 +58,21 @@ class Booted:
         except BaseException as error:
             self._error = error
             self._there.set()
+
+
+class _Eager:
+    def __init__(self, host: machine.Machine) -> None:
+        self._host = host
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._stopped.wait(1):
+            self._host.run(["/usr/local/sbin/dockerhost", "sync"], check=False)

@@ -67,7 +67,7 @@ class Machine:
         self,
         cloud: Any,
         instance_id: str,
-        wires: network.Network,
+        wires: network.Network | network.Site,
         base: image.Image,
         *,
         docker_installed: bool = False,

@@ -70,7 +70,8 @@ class Surroundings:
         return fault in self.faults
 
     def close(self) -> None:
-        for server in self._servers:
+        while self._servers:
+            server = self._servers.pop()
             server.shutdown()
             server.server_close()
 

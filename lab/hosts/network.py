@@ -97,11 +97,7 @@ class Network:
         clean()
         self._prefix = f"{PREFIX}-{os.getpid()}-{os.urandom(2).hex()}"
         self._wires: dict[str, int] = {}
-        self.router = self._namespace("router")
-        for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
-            run_in(self.router, ["sysctl", "-qw", f"{key}=1"])
-        ip("address", "add", f"{METADATA_IPV4}/32", "dev", "lo", namespace=self.router)
-        ip("address", "add", f"{METADATA_IPV6}/128", "dev", "lo", "nodad", namespace=self.router)
+        self.router = self._router("router")
         self.trusted = self.client("trusted", trusted, "2001:db8:5::20/64")
         self.outside = self.client("outside", outside, "2001:db8:6::20/64")
 
@@ -122,6 +118,20 @@ class Network:
         ip("link", "set", "lo", "up", namespace=name)
         return name
 
+    def _router(self, role: str) -> str:
+        name = self._namespace(role)
+        # A host behind one router finds one behind another by the routers' answers, at once.
+        for key in (
+            "net.ipv4.ip_forward=1",
+            "net.ipv6.conf.all.forwarding=1",
+            "net.ipv4.conf.default.proxy_arp=1",
+            "net.ipv4.neigh.default.proxy_delay=0",
+        ):
+            run_in(name, ["sysctl", "-qw", key])
+        ip("address", "add", f"{METADATA_IPV4}/32", "dev", "lo", namespace=name)
+        ip("address", "add", f"{METADATA_IPV6}/128", "dev", "lo", "nodad", namespace=name)
+        return name
+
     def client(self, role: str, *addresses: str) -> str:
         """A namespace with these addresses (with prefix length), and the router as its gateway."""
         name = self._namespace(role)
@@ -140,10 +150,42 @@ class Network:
 
     def host(self, private_ip: str, subnet: str, ipv6: Sequence[str] = ()) -> str:
         """A fresh namespace for one boot of a host, with its network interface `ens5` as EC2 would attach it."""
+        return self.host_behind(self.router, private_ip, subnet, ipv6)
+
+    def host_behind(self, router: str, private_ip: str, subnet: str, ipv6: Sequence[str]) -> str:
+        """The same, wired to this router."""
         length = ipaddress.ip_network(subnet).prefixlen
         name = self._namespace(f"host{len(self._wires)}")
-        self._wire(name, "ens5", [f"{private_ip}/{length}", *(f"{address}/64" for address in ipv6)])
+        self._wire(
+            name, "ens5", [f"{private_ip}/{length}", *(f"{address}/64" for address in ipv6)], router=router
+        )
         return name
+
+    def site(self) -> tuple[str, str]:
+        """A router behind the network's, and the address by which that one reaches it."""
+        number = len(self._wires)
+        name = self._router(f"site{number}")
+        near, far = f"198.19.{number}.1", f"198.19.{number}.2"
+        self._wires[name] = number
+        ip(
+            "link",
+            "add",
+            f"to{number}",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "up0",
+            "netns",
+            name,
+            namespace=self.router,
+        )
+        ip("address", "add", f"{near}/30", "dev", f"to{number}", namespace=self.router)
+        ip("link", "set", f"to{number}", "up", namespace=self.router)
+        ip("address", "add", f"{far}/30", "dev", "up0", namespace=name)
+        ip("link", "set", "up0", "up", namespace=name)
+        ip("route", "add", "default", "via", near, namespace=name)
+        return name, far
 
     def gateway_device(self, namespace: str) -> str:
         """The router's end of the wire to a namespace."""
@@ -153,19 +195,46 @@ class Network:
         if namespace in _ours():
             _delete(namespace)
 
-    def _wire(self, name: str, device: str, addresses: Sequence[str]) -> None:
+    def _wire(self, name: str, device: str, addresses: Sequence[str], router: str = "") -> None:
+        router = router or self.router
         self._wires[name] = len(self._wires)
         end = f"to{self._wires[name]}"
-        ip("link", "add", end, "type", "veth", "peer", "name", device, "netns", name, namespace=self.router)
-        ip("link", "set", end, "up", namespace=self.router)
+        ip("link", "add", end, "type", "veth", "peer", "name", device, "netns", name, namespace=router)
+        ip("link", "set", end, "up", namespace=router)
         ip("link", "set", device, "up", namespace=name)
         for address in addresses:
             interface = ipaddress.ip_interface(address)
             gateway = interface.network.network_address + 1
             length = interface.network.prefixlen
-            ip("address", "add", f"{gateway}/{length}", "dev", end, *_nodad(interface), namespace=self.router)
+            if router != self.router:
+                # Every other address of the subnet is elsewhere: this router answers for it.
+                length = interface.max_prefixlen
+                host = f"{interface.ip}/{length}"
+                ip("route", "add", host, "dev", end, namespace=router)
+            ip("address", "add", f"{gateway}/{length}", "dev", end, *_nodad(interface), namespace=router)
             ip("address", "add", address, "dev", device, *_nodad(interface), namespace=name)
             ip("route", "replace", "default", "via", str(gateway), "dev", device, namespace=name)
+
+
+class Site:
+    """A place in a network for one host more: a router of its own, with its own metadata service, behind the network's.
+
+    Hosts of one subnet believe each other on their link; their routers answer for the others (proxy ARP).
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.trusted, self.outside = network.trusted, network.outside
+        self.router, self._link = network.site()
+
+    def host(self, private_ip: str, subnet: str, ipv6: Sequence[str] = ()) -> str:
+        """As Network's; the other sites' hosts reach it, and it reaches them."""
+        name = self._network.host_behind(self.router, private_ip, subnet, ipv6)
+        ip("route", "replace", f"{private_ip}/32", "via", self._link, namespace=self._network.router)
+        return name
+
+    def remove(self, namespace: str) -> None:
+        self._network.remove(namespace)
 
 
 def _nodad(interface: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> list[str]:

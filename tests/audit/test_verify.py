@@ -152,6 +152,17 @@ def test_a_rule_added_by_hand_is_named(built: tuple[Place, str, str]) -> None:
     assert all("10.20.0.0/25" not in line for finding in report.findings for line in lines(finding))
 
 
+def test_ports_that_are_published_to_the_same_sources_are_as_intended(built: tuple[Place, str, str]) -> None:
+    place, _, group = built
+    place.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(32768, 60999, **CIDR)])
+    document = state(*built, ["10.20.0.0/25"])
+    rule = document["deployment"]["resources"][-1]
+    ports = {"fromPort": 32768, "toPort": 60999}
+    document["deployment"]["resources"].append({**rule, "inputs": {**rule["inputs"], **ports}})
+    report = compare(document, wire())
+    assert (report.status, report.findings) == (Exit.AS_INTENDED, ())
+
+
 def test_a_rule_taken_away_by_hand_is_named(built: tuple[Place, str, str]) -> None:
     place, _, group = built
     place.ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=[tcp(2376, **CIDR)])

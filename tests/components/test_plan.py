@@ -23,6 +23,7 @@ PURE = [
     "container_networks",
     "daemon_json",
     "keys",
+    "membership",
     "placement",
     "plan",
     "reading",
@@ -92,6 +93,7 @@ def test_every_default_that_the_contract_states_holds() -> None:
         "allow_all_egress": str(common.allow_all_egress),
         "session_manager_tunnel": str(common.tunnel),
         "wait_until_ready": str(common.wait_until_ready),
+        "swarm_managers": {(): "no Swarm"}[common.managers],
         "stop_when_idle_minutes": str(common.stop_when_idle_minutes).lower(),
         "spot": str(common.spot),
     }

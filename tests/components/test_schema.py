@@ -71,6 +71,7 @@ def test_a_fleet_takes_what_a_host_takes_but_for_what_is_one_machines() -> None:
     assert DockerFleetArgs.__annotations__.keys() - DockerHostArgs.__annotations__.keys() == {
         "instance_types",
         "subnet_ids",
+        "swarm_managers",
     }
 
 

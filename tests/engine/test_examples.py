@@ -216,6 +216,31 @@ def test_fleet(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
     ]
 
 
+def test_swarm(make_stack: MakeStack, cloud: Cloud, network: Network) -> None:
+    def config(*workers: str) -> dict[str, Any]:
+        return {"subnetIds": [network.subnet], "workers": dict.fromkeys(workers, "m7g.large")}
+
+    stack = run(make_stack, cloud, "swarm", config("one", "two"))
+    outputs = stack.outputs()
+    managers = {"manager-a", "manager-b", "manager-c"}
+    assert set(outputs["manager_endpoints"]) == managers
+    assert outputs["endpoint"] == outputs["manager_endpoints"]["manager-a"]
+    told = document(cloud, stack, "production-one")["swarm"]
+    assert set(told["members"]) == {*managers, "one", "two"}
+    assert set(told["tokens"]) == {"worker"}
+
+    # A member more: its own resources, and the others hear of it without being replaced.
+    before = names_and_ids(stack)
+    stack.configure(config("one", "two", "three"))
+    assert stack.up().check().changes.keys() == {"create", "update"}
+    after = names_and_ids(stack)
+    assert before.items() <= after.items()
+    assert {
+        name for name in after.keys() - before.keys() if not name.startswith("production-three-")
+    } == set()
+    assert "three" in document(cloud, stack, "production-manager-a")["swarm"]["members"]
+
+
 def names_and_ids(stack: Stack) -> dict[str, str]:
     return {each["urn"].rsplit("::", 1)[-1]: each.get("id", "") for each in stack.resources()}
 

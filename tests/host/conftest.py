@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from aws_docker.host import daemon_json, userdata
+from aws_docker.host import daemon_json, role, userdata
 from aws_docker.host.container_networks import container_address_pools
 from lab import folders
 from lab.engine.cloud import Cloud
@@ -49,7 +49,7 @@ class Deployment:
     """What the component would have made in the cloud for one host, with a configuration that tests can change."""
 
     cloud: Cloud
-    wires: network.Network
+    wires: network.Network | network.Site
     base: image.Image
     clients: tuple[str, ...] = ("alice", "bob")
     trusted: list[str] = field(default_factory=lambda: [TRUSTED_NETWORK])
@@ -155,6 +155,10 @@ class Deployment:
         made.ipv6 += [self.ipv6] if self.ipv6 else []
         return made
 
+    def role_policy(self, arn: str) -> str:
+        """What the host's role may do; `arn` is its configuration's."""
+        return role.policy(parameter=arn, status=f"{arn}-status", key=None)
+
     def _grant(self) -> None:
         iam = self.cloud.client("iam")
         account = self.cloud.client("sts").get_caller_identity()["Account"]
@@ -164,10 +168,6 @@ class Deployment:
             "Principal": {"Service": "ec2.amazonaws.com"},
             "Action": "sts:AssumeRole",
         }
-        allowed = [
-            {"Effect": "Allow", "Action": "ssm:GetParameter", "Resource": arn},
-            {"Effect": "Allow", "Action": "ssm:PutParameter", "Resource": f"{arn}-status"},
-        ]
         self.cloud.client("ssm").put_parameter(
             Name=self.status_name, Type="String", Value='{"version":1,"state":"pending"}'
         )
@@ -175,7 +175,7 @@ class Deployment:
         iam.put_role_policy(
             RoleName=self.name,
             PolicyName="it",
-            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": allowed}),
+            PolicyDocument=self.role_policy(arn),
         )
         iam.create_instance_profile(InstanceProfileName=self.name)
         iam.add_role_to_instance_profile(InstanceProfileName=self.name, RoleName=self.name)

@@ -232,6 +232,20 @@ def test_short_calls_between_two_looks_keep_it_awake(sleeper: Host) -> None:
     assert stays_awake(sleeper, lambda: sleeper.ping() == "200")
 
 
+def test_who_comes_at_the_last_moment_keeps_it_awake(sleeper: Host) -> None:
+    # The host says that it goes to sleep, and waits some seconds for that to be written.
+    sleeper.machine.around.faults = {"put-timeout"}
+    try:
+        may_sleep(sleeper)
+        sleeper.machine.wait(lambda: sleeper.machine.status().get("state") == "asleep", "its word", 40)
+        with docker_events(sleeper):
+            assert stays_awake(sleeper)
+            assert sleeper.machine.status()["state"] == "ready"
+            may_sleep(sleeper, None)
+    finally:
+        sleeper.machine.around.faults = set()
+
+
 def test_what_cannot_be_judged_keeps_it_awake(sleeper: Host) -> None:
     docker = ["docker.service", "docker.socket"]
     sleeper.machine.run(["systemctl", "stop", *docker])

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from aws_docker.host import userdata
 from aws_docker.policy import docker_host_exposure
 from aws_docker.policy.testing import UNKNOWN, Outcome, Resource, analyze_stack
 from tests.policy.corpus import GROUP, RULE, VPC_RULE, inline, rule, vpc_rule
@@ -169,6 +170,32 @@ def test_mutual_tls_is_for_trusted_sources_on_whatever_port() -> None:
 def test_a_machine_that_serves_nobody_else_passes(document: str) -> None:
     host = _instance(document, depends=BY_GROUP, vpcSecurityGroupIds=[UNKNOWN])
     assert _said(host, _group("group", **_on(9999, **WORLD))).violations == ()
+
+
+def test_ports_that_our_own_host_publishes_pass() -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    told = userdata.configuration_document(
+        daemon={},
+        listen=["10.0.0.5"],
+        trusted=["10.0.5.0/24"],
+        server_key="stands elsewhere",
+        server_certificate=pem,
+        client_authorities=[pem],
+        published=["8080", "32768-60999"],
+    )
+    rules = [
+        Resource(
+            VPC_RULE,
+            f"from-{first}",
+            vpc_rule(fromPort=first, toPort=last, cidrIpv4="10.0.5.0/24", securityGroupId=UNKNOWN),
+            {"securityGroupId": ["group"]},
+        )
+        for first, last in ((2376, 2376), (8080, 8080), (32768, 60999))
+    ]
+    host = _instance(
+        userdata.user_data("debian-13", document=told), depends=BY_GROUP, vpcSecurityGroupIds=[UNKNOWN]
+    )
+    assert _said(host, _group("group"), *rules, **TRUST).violations == ()
 
 
 def test_another_group_another_port_and_udp_pass() -> None:

@@ -22,6 +22,8 @@ class Connection:
     ca: str = field(repr=False)
     certificate: str = field(repr=False)
     key: str = field(repr=False)
+    managers: tuple[str, ...] = ()
+    """Where else a Swarm takes the same commands: the endpoints of its managers."""
 
 
 DOCKER_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
@@ -152,6 +154,7 @@ def _connection(host: Mapping[str, Any], client: str | None) -> Connection:
         _pem(host.get("camaterial"), "ca_material"),
         _pem(certificate, "the client's certificate"),
         _pem(key, "the client's key"),
+        tuple(str(each) for _, each in sorted(_items(host.get("managerendpoints")))),
     )
 
 

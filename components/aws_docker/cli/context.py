@@ -12,6 +12,7 @@ from .connection import find_connection
 from .contexts import context_archive, save_context
 from .errors import CommandError
 from .keyfiles import write_new
+from .managers import answering
 from .options import Client, Directory, Json, Output, Outputs, Stack
 from .reporting import print_json
 from .stack import outputs_of
@@ -49,7 +50,7 @@ def context(
             "pipe it: aws-docker context | docker context import NAME -, or name a file with --file, "
             "or the context to make here: aws-docker context NAME",
         )
-    connection = find_connection(outputs_of(stack, cwd, outputs), output, client)
+    connection = answering(find_connection(outputs_of(stack, cwd, outputs), output, client))
     told = {"endpoint": connection.endpoint, "client": connection.client}
     if name is not None:
         before = save_context(name, connection)

@@ -11,6 +11,7 @@ import typer
 from .connection import DOCKER_VARIABLES, Connection, environment, find_connection
 from .errors import CommandError, checking
 from .keyfiles import default_folder, write_bundle
+from .managers import answering
 from .options import Client, Directory, Json, Output, Outputs, Profile, Stack
 from .reporting import print_json
 from .shells import ShellName, asking_shell, how_to_apply, render_environment, render_failure
@@ -56,7 +57,7 @@ def env(
             variables = dict.fromkeys(DOCKER_VARIABLES)
             host = urlsplit(os.environ.get("DOCKER_HOST", "")).hostname
         else:
-            connection = find_connection(outputs_of(stack, cwd, outputs), output, client)
+            connection = answering(find_connection(outputs_of(stack, cwd, outputs), output, client))
             if start:
                 _start(connection, stack, cwd, outputs, profile)
             folder = default_folder(connection)
@@ -92,7 +93,9 @@ def _start(connection: Connection, stack: Stack, cwd: Directory, outputs: Output
     with checking():
         from aws_docker.audit.host_status import Standing
 
-        found = [each for each in hosts_of(stack, cwd, ()) if _host(connection) in each.addresses]
+        known = hosts_of(stack, cwd, ())
+        # A tunnel's endpoint is on loopback, and says nothing of the host.
+        found = [each for each in known if len(known) == 1 or _host(connection) in each.addresses]
         if not found:
             raise CommandError(
                 f"no instance of the stack has the address {_host(connection)}", "run `pulumi up --refresh`"

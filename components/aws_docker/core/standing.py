@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Final, cast
 
 _ENDING: Final = {"closed", "refused", "obstructed", "stale"}
-_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching"}
+_UNDER_WAY: Final = {"pending", "installing", "mounting", "fetching", "joining"}
 _SHORT: Final = 12
 
 
@@ -60,6 +60,8 @@ def judge(text: str, *, instance: str, digest: str | None) -> Judged:
 
     if word["instance"] and word["instance"] != instance:
         return standing(Standing.UNDER_WAY, f"{word['instance']} wrote it, and {instance} has not yet")
+    if state == "waiting":  # for its turn in a Swarm: it has refused nothing
+        return standing(Standing.UNDER_WAY, f"{state}: {reason}")
     if digest and word["refused"] == digest:
         before = "; the configuration before it is in force" if word["document"] else ""
         hint = f"mend what it names, and run `pulumi up`{before}"

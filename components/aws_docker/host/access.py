@@ -11,8 +11,8 @@ from ..core.engines import Engines
 from ..core.errors import InvalidInput
 from ..core.ports import DOCKER_TLS_PORT
 from ..core.trust import trusted_networks
-from . import userdata
-from .container_networks import CHOSEN, container_address_pools
+from . import membership, userdata
+from .container_networks import CHOSEN, container_address_pools, overlay_pool
 from .daemon_json import daemon_configuration
 
 
@@ -115,21 +115,28 @@ def document(
     server_key: str,
     server_certificate: str,
     client_authorities: Sequence[str],
+    member: Mapping[str, Any] | None = None,
     published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
     tunnel: bool,
 ) -> str:
-    """The host's configuration document; raises InvalidInput."""
-    bridge, pools = container_address_pools([*trusted, *vpc_networks])
+    """The host's configuration document; raises InvalidInput. `member` is what membership.py's `told` takes of
+    a Swarm's member, but for where overlay networks lie."""
+    avoid = [*trusted, *vpc_networks]
+    bridge, pools = container_address_pools(avoid)
+    swarm = None if member is None else membership.told(**member, pool=overlay_pool(avoid))
     listen = served(trusted=trusted, private_ip=private_ip, ipv6=ipv6)
     return userdata.configuration_document(
-        daemon=daemon_configuration(options, bip=bridge, pools=pools, engines=engines, disk=disk),
+        daemon=daemon_configuration(
+            options, bip=bridge, pools=pools, engines=engines, disk=disk, swarm=swarm is not None
+        ),
         listen=listen,
         trusted=trusted if listen else [],
         server_key=server_key,
         server_certificate=server_certificate,
         client_authorities=client_authorities,
         chosen=[name for name in CHOSEN if name not in (options or {})],
+        swarm=swarm,
         upkeep=upkeep,
         published=published if listen else [],
         stop_when_idle_minutes=stop_when_idle_minutes,

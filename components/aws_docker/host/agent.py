@@ -97,14 +97,14 @@ def run(*argv: str, stdin: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """One bounded line without what may be a secret: what stands before an @, and long words of base64."""
+    # One bounded line without what may be a secret: what stands before an @, and long words of base64.
     line = re.sub(r"\S+@|[\w+/=]{40,}", "...", " ".join(text.split()))
     return line.replace("{{", "{ {")[:400]  # Parameter Store takes no "{{"
 
 
 @functools.lru_cache(maxsize=1)
 def about(settings: str, dockerd: str, _built: float) -> dict[str, str]:
-    """The document in force, the engine, the end of the certificate: asked again where one of them has changed."""
+    # The document in force, the engine, the end of the certificate: asked again where one of them has changed.
     in_force = json.loads(settings)
     ends = ""
     if in_force["listen"]:
@@ -258,6 +258,8 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             else []
         )
         daemon = dict(settings["daemon"])
+        if "swarm" in settings:
+            member()["read"](settings["swarm"])
         idle = float(settings.get("stop_when_idle_minutes", 0))
         if not idle >= 0:
             raise ValueError
@@ -281,7 +283,7 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
         raise Refused("daemon.json may not set listeners or TLS: they stand on dockerd's command line")
     # Loopback is served where a tunnel was asked for, and never as one address among those of interfaces.
     found: dict[str, Any] = {"listen": listen + tunnel, "trusted": trusted, "daemon": daemon}
-    for name in ("chosen", "upkeep"):
+    for name in ("chosen", "upkeep", "swarm"):
         if name in settings:
             found[name] = settings[name]
     if "published" in settings:
@@ -330,10 +332,8 @@ def overlaps(network: str, others: Iterable[str]) -> bool:
 
 
 def container_networks(settings: dict[str, Any]) -> dict[str, Any]:
-    """Docker's own networks: what was chosen once is kept, and gives way to a trusted source alone.
-
-    Pools give way at once, which moves no network; the bridge gives way when no container runs.
-    """
+    # Docker's own networks: what was chosen once is kept, and gives way to a trusted source alone.
+    # Pools give way at once, which moves no network; the bridge gives way when no container runs.
     daemon, trusted, chosen = settings["daemon"], settings["trusted"], settings.get("chosen", ())
     found = {name: daemon[name] for name in ("bip", "default-address-pools") if name in daemon}
     for name, kept in kept_networks().items():
@@ -473,7 +473,7 @@ def routes(family: str) -> list[dict[str, Any]]:
 
 
 def obstruction(settings: dict[str, Any]) -> str:
-    """Which networks, of containers as a rule, swallow the answers to a trusted source."""
+    # Which networks, of containers as a rule, swallow the answers to a trusted source.
     found: list[str] = []
     for listen, link in uplinks(settings["listen"]).items():
         version = ipaddress.ip_address(listen).version
@@ -554,6 +554,9 @@ def ruleset(settings: dict[str, Any]) -> str:
             'meta l4proto { icmp, ipv6-icmp } ct state related accept\n%saccept\n%smeta oifkind "bridge" '
             "ct direction original drop\n"
         ) % (bridge, forwards)
+    if "swarm" in settings:
+        more, before = member()["rules"](settings["swarm"], uplinks([settings["swarm"]["address"]]))
+        accepts, forwards = accepts + more, before + forwards
     return """add table inet dockerhost
 delete table inet dockerhost
 table inet dockerhost {
@@ -658,7 +661,7 @@ def start(settings: dict[str, Any]) -> None:
 
 
 def last_words() -> str:
-    """What dockerd said last, in the start that failed: systemctl knows no more than that it failed."""
+    # What dockerd said last, in the start that failed: systemctl knows no more than that it failed.
     with contextlib.suppress(Refused):
         run("journalctl", "--sync")
         start = "_SYSTEMD_INVOCATION_ID=" + show("docker.service", "InvocationID")
@@ -689,11 +692,14 @@ def sync(document: str) -> None:
         generation = stage(document)
         check(generation)
         validate(generation)
+        same = before and contents(before) == contents(generation)
+        settings = settings_of(generation)
+        if before and not same and "swarm" in settings:
+            member()["may_restart"]()
         swap(generation)
         kept.append(generation)
-        settings = settings_of(generation)
         try:
-            if before and contents(before) == contents(generation):
+            if same:
                 load_firewall(settings)
             else:
                 start(settings)
@@ -715,25 +721,28 @@ def ready() -> None:
     settings = settings_of(CURRENT)
     way = obstruction(settings)
     state = show("docker.service", "ActiveState")
+    outside = member()["outside"]() if "swarm" in settings else ""
     if NOTICE.exists():
         report("interrupted", NOTICE.read_text())
     elif state != "active":
         report("closed", "docker.service is %s: somebody has stopped it" % state)
     elif way:
         report("obstructed", way)
+    elif outside:
+        report("joining", outside)
     else:
         report("ready", "dockerd listens on %s" % (", ".join(settings["listen"]) or "its local socket only"))
 
 
 def follow() -> int:
-    """Fetches the document, and says what came of it."""
+    # Fetches the document, and says what came of it.
     refused = ""
     try:
         document = fetch(configuration())
         refused = digest_of(document)
         sync(document)
     except Exception as error:
-        report("stale", "the configuration in force is kept: %s" % error, refused)
+        report(getattr(error, "state", "stale"), "the configuration in force is kept: %s" % error, refused)
         return 1
     ready()
     return 0
@@ -838,6 +847,14 @@ def install(tools: list[Any]) -> None:
         BEGUN.unlink()
 
 
+@functools.lru_cache(maxsize=1)
+def member() -> dict[str, Any]:
+    # What a Swarm's members have besides: taker.py, and swarm.py, once that has taken it.
+    names = {**globals(), "__name__": "swarm"}
+    exec(Path(AGENT + "-taker").read_text(), names)  # noqa: S102
+    return names
+
+
 def bootstrap() -> int:
     host = configuration()
     document = ""
@@ -871,6 +888,11 @@ def bootstrap() -> int:
             link.parent.chmod(0o755)
             link.unlink(missing_ok=True)
             link.symlink_to(CURRENT / name)
+        if Path(DOCKER_DATA, "dockerhost-swarm").exists():
+            # Our Swarm's, on a data volume or a copied disk: an earlier instance was the member.
+            shutil.rmtree(DOCKER_DATA + "/swarm", ignore_errors=True)
+        if "swarm" in host:
+            member()["take"](host)
         # What is enabled matters at the next boot: systemd need not read all units again for it.
         run("systemctl", "unmask", "--no-reload", *DOCKER)
         sync(document)
@@ -893,7 +915,7 @@ def bootstrap() -> int:
 
 
 def guard() -> tuple[str, int]:
-    """Makes sure of the firewall and of dockerd's command line; gives docker.service's state and process."""
+    # Makes sure of the firewall and of dockerd's command line; gives docker.service's state and process.
     settings = settings_of(CURRENT)
     try:
         same = loaded() == (RUN / "firewall").read_text()
@@ -927,10 +949,10 @@ def watch() -> None:
     sockets = [events, changes]
     due, stopped = 0.0, None  # not known yet: another watch may have stopped it
     followed, woken = 1, []
-    idle, look, noticed = None, 0.0, False
+    idle, look, noticed = None, float("inf"), False
     with contextlib.suppress(Exception):  # a host that stays awake is guarded all the same
         if Path(AGENT + "-idle").exists():
-            idle = runpy.run_path(AGENT + "-idle", {"agent": globals()})["Idle"]()
+            idle, look = runpy.run_path(AGENT + "-idle", {"agent": globals()})["Idle"](), 0.0
     while True:
         process = 0
         if NOTICE.exists() != noticed:

@@ -141,3 +141,7 @@ class DockerFleetArgs(_CommonArgs):
     subnet_ids: NotRequired[Sequence[pulumi.Input[str]]]
     """The subnets that hosts are spread over, in turn by name. A host keeps the one that it was made in.
     Default: the VPC's."""
+
+    swarm_managers: NotRequired[Sequence[str]]
+    """The hosts, by name, that manage a Docker Swarm: 1, 3, 5 or 7. The others are its workers. Default: no Swarm.
+    Members join by themselves, and are replaced one after the other."""

@@ -12,7 +12,7 @@ import pulumi
 from . import advice, certificates, lookups, security_group, sleeping, waiting
 from .arguments import DockerHostArgs
 from .children import Children, DockerHostError, refusing
-from .machine import Surroundings, machine
+from .machine import Surroundings, machine, network_interface
 from .plan import plan
 
 __all__ = ["DockerHost", "DockerHostError"]
@@ -75,7 +75,8 @@ class DockerHost(pulumi.ComponentResource):
         identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
         around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
-        made = machine(children, host, around, subnet)
+        interface = network_interface(children, around, subnet)
+        made = machine(children, host, around, subnet, interface)
 
         servers = [made.server] if made.server else []
         certificates.warn_of_ends(self, common.certificates, identity, servers)

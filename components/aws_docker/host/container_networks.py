@@ -1,7 +1,7 @@
 """Chooses Docker's own networks on a host: apart from the VPC and from every trusted source. Pure."""
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 from typing import Final
 
@@ -31,6 +31,23 @@ def container_address_pools(avoid: Iterable[str | Network]) -> tuple[str, list[d
     bridge, 172.17.0.0/16, is a common VPC network. The pools make networks of 254 addresses: 1,024 of them where the
     pools are /16s. Raises InvalidInput where no private network is left.
     """
+    bridge, *pools = _chosen(avoid)
+    return (
+        f"{bridge.network_address + 1}/{bridge.prefixlen}",
+        [{"base": str(pool), "size": _NETWORK_SIZE} for pool in pools],
+    )
+
+
+def overlay_pool(avoid: Iterable[str | Network]) -> str | None:
+    """Where a Swarm's overlay networks lie: apart from the networks to avoid and from those of containers. Docker's
+    own choice, 10.0.0.0/8, covers most VPCs. None where no private /16 is left: then Docker chooses."""
+    taken = AddressSet.of([*avoid, *_chosen(avoid)])
+    free = (text for text in _CONTAINER_NETWORKS if not taken.overlaps(AddressSet.of([text])))
+    return next(free, None)
+
+
+def _chosen(avoid: Iterable[str | Network]) -> Sequence[Network]:
+    """The bridge's network, and then the pools."""
     taken = AddressSet.of(avoid)
     free = (text for text in _CONTAINER_NETWORKS if not taken.overlaps(AddressSet.of([text])))
     chosen = [ipaddress.ip_network(text) for text in islice(free, _POOLS + 1)]
@@ -46,8 +63,4 @@ def container_address_pools(avoid: Iterable[str | Network]) -> tuple[str, list[d
             "trust narrower networks",
             "leaves, with the VPC's own networks, no private network for containers",
         )
-    bridge, *pools = chosen
-    return (
-        f"{bridge.network_address + 1}/{bridge.prefixlen}",
-        [{"base": str(pool), "size": _NETWORK_SIZE} for pool in pools],
-    )
+    return chosen

@@ -95,6 +95,7 @@ def daemon_configuration(
     bip: str,
     pools: Sequence[Mapping[str, str | int]],
     engines: Engines = EVERY,
+    swarm: bool = False,
     disk: int = 20 * 1024,
 ) -> dict[str, Any]:
     """daemon.json: the hardened defaults and Docker's networks, with the caller's options over them. `disk` is the size
@@ -103,9 +104,11 @@ def daemon_configuration(
     A map such as `log-opts` is merged key by key; another `log-driver` starts without our `log-opts`, which it would
     not know; None leaves an option to dockerd. Raises InvalidInput as `check_daemon_options` does.
     """
-    check_daemon_options(options, engines)
+    check_daemon_options(options, engines, swarm=swarm)
     given = cast(dict[str, Any], _whole_numbers(options or {}))
     merged: dict[str, Any] = {name: deepcopy(default.value) for name, default in DAEMON_DEFAULTS.items()}
+    if swarm:
+        merged["live-restore"] = False
     merged["builder"] = build_cache(disk)
     merged |= {"bip": bip, "default-address-pools": [dict(pool) for pool in pools]}
     if given.get("log-driver", merged["log-driver"]) != merged["log-driver"]:
@@ -121,8 +124,9 @@ def daemon_configuration(
     return merged
 
 
-def check_daemon_options(options: Any, engines: Engines = EVERY) -> None:
-    """Raises InvalidInput for options that would undo the guarantee, or that every one of these engines refuses."""
+def check_daemon_options(options: Any, engines: Engines = EVERY, *, swarm: bool = False) -> None:
+    """Raises InvalidInput for options that would undo the guarantee, or that every one of these engines refuses, or
+    with which no host can be a Swarm's member."""
     if options is None:
         return
     if not isinstance(options, Mapping):
@@ -133,6 +137,10 @@ def check_daemon_options(options: Any, engines: Engines = EVERY) -> None:
     _refuse(problems(given, engines))
     for key, value in given.items():
         _check_value(key, value)
+    if swarm and given.get("live-restore"):
+        # moby daemon/config: "--live-restore daemon configuration is incompatible with swarm mode".
+        hint = "leave it out, or take swarm_managers away"
+        raise InvalidInput("daemon_options.live-restore", True, hint, "is not to be had in a Swarm")
 
 
 def _refuse(found: Iterable[Problem]) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 
 import pulumi
 
-from . import advice, certificates, lookups, security_group, sleeping, waiting
+from . import advice, certificates, lookups, members, security_group, sleeping, waiting
 from .arguments import DockerFleetArgs
 from .certificates import by_name
 from .children import Children, refusing
-from .machine import Surroundings, machine
+from .machine import Surroundings, machine, network_interface
 from .plan import fleet_plan
 
 
@@ -25,7 +25,10 @@ class DockerFleet(pulumi.ComponentResource):
     there, and empty where nobody is trusted."""
 
     endpoint: pulumi.Output[str | None]
-    """The first host's by name."""
+    """The first host's by name; in a Swarm, the first manager's."""
+
+    manager_endpoints: pulumi.Output[Mapping[str, str]]
+    """The endpoints of a Swarm's managers, by host: any of them takes commands. Empty without a Swarm."""
 
     ca_material: pulumi.Output[str | None]
     """The certificate (PEM) of the CA that signed every server's, while it is renewed the next one's too: clients'
@@ -78,9 +81,23 @@ class DockerFleet(pulumi.ComponentResource):
         security_group.ingress_rules(children, group, common.sources, common.published_ports, trusted)
         identity = certificates.identity(children, common.certificates) if common.served else None
         images = lookups.Images(children, common)
-        around = Surroundings(trusted, vpc_networks, group, images, identity, egress)
+        among = members.group(children, subnets[0].vpc_id) if common.managers else None
+        around = Surroundings(trusted, vpc_networks, group, images, identity, egress, among)
+        interfaces = {
+            host: network_interface(own, around, subnet)
+            for (host, (own, _)), subnet in zip(hosts.items(), subnets, strict=True)
+        }
+        addresses = {host: interface.private_ip for host, interface in interfaces.items()}
+        swarm = members.shared(children, common, addresses) if among else None
         made = {
-            host: machine(own, fleet.host(each), around, subnet)
+            host: machine(
+                own,
+                fleet.host(each),
+                around,
+                subnet,
+                interfaces[host],
+                members.Member(swarm, host) if swarm else None,
+            )
             for (host, (own, each)), subnet in zip(hosts.items(), subnets, strict=True)
         }
 
@@ -91,9 +108,12 @@ class DockerFleet(pulumi.ComponentResource):
         asked = made.values() if common.wait_until_ready else ()
         answers = [waiting.answered(self, each, materials, trusted) for each in asked]
         materials = waiting.held_materials(answers, materials)
-        first = next(iter(made.values()))
+        first = made[min(common.managers, default=next(iter(made)))]
         self.endpoint = waiting.held(answers, first.endpoint)
         self.endpoints = waiting.held(answers, by_name({host: each.endpoint for host, each in made.items()}))
+        self.manager_endpoints = waiting.held(
+            answers, by_name({host: made[host].endpoint for host in sorted(common.managers)})
+        )
         self.ca_material = materials.ca
         self.cert_material = materials.first_certificate
         self.key_material = materials.first_key

@@ -18,6 +18,7 @@ from typing import Any
 agent: dict[str, Any] = globals()["agent"]  # the watch's own: what it reports is told from there
 run, report, settings_of = agent["run"], agent["report"], agent["settings_of"]
 configuration, CURRENT, RUN = agent["configuration"], agent["CURRENT"], agent["RUN"]
+guard, ready = agent["guard"], agent["ready"]
 
 
 def engine(path: str) -> bytes:
@@ -54,6 +55,12 @@ def use(state: str, since: float) -> str:
     return run("systemctl", "list-jobs", "--no-legend")
 
 
+def mark(settings: dict[str, Any]) -> str:
+    """Another, once somebody has sent something to 2376, or the document has changed."""
+    counted = re.findall(r"packets \d+", run("nft", "list", "table", "inet", "dockerhost"))
+    return settings["digest"] + "".join(counted)
+
+
 class Idle:
     def __init__(self) -> None:
         self.used, self.looked = time.monotonic(), time.time()
@@ -67,9 +74,7 @@ class Idle:
         looked, seen, why = time.time(), "", ""
         try:
             if minutes:
-                seen = settings["digest"] + "".join(
-                    re.findall(r"packets \d+", run("nft", "list", "table", "inet", "dockerhost"))
-                )
+                seen = mark(settings)
                 why = use(state, self.looked)
         except Exception as error:
             why = str(error)
@@ -80,16 +85,17 @@ class Idle:
         self.looked, self.seen, self.why = looked, seen, why
         left = self.used + 60 * (minutes or 1) - time.monotonic()
         if left <= 0:
-            fall_asleep(minutes)
+            report("asleep", "nobody used Docker for %g minutes: `aws-docker start` wakes it" % minutes)
+            said, told, until = (RUN / "status.json").read_text(), RUN / "told", time.monotonic() + 10
+            while "status" in configuration() and time.monotonic() < until:
+                if told.exists() and told.read_text() == said:
+                    break
+                guard()
+                time.sleep(0.2)
+            with contextlib.suppress(Exception):  # what cannot be judged is use
+                if not use(state, looked) and mark(settings) == seen:
+                    subprocess.run(["systemctl", "poweroff"], capture_output=True)
+                    os._exit(0)  # where the power stays on, the next watch begins anew
+            self.used = time.monotonic()  # somebody came in these seconds
+            ready()
         return max(5, min(60, left))
-
-
-def fall_asleep(minutes: float) -> None:
-    report("asleep", "nobody used Docker for %g minutes: `aws-docker start` wakes it" % minutes)
-    said, told, until = (RUN / "status.json").read_text(), RUN / "told", time.monotonic() + 10
-    while "status" in configuration() and time.monotonic() < until:
-        if told.exists() and told.read_text() == said:
-            break
-        time.sleep(0.1)
-    subprocess.run(["systemctl", "poweroff"], capture_output=True)
-    os._exit(0)  # where the power stays on, the next watch begins anew

@@ -14,6 +14,7 @@ import pulumi_aws as aws
 
 from . import access, certificates, lookups, role, userdata
 from .children import Children, once_known, waiting
+from .members import Member
 from .plan import Common, HostPlan
 
 # Only such a request can stop an instance and start it again, by us or by EC2. The provider cancels it before it
@@ -36,6 +37,8 @@ class Surroundings:
     """None where nobody connects."""
     before_instance: Sequence[pulumi.Resource]
     """What an instance waits for: without egress it could not set itself up."""
+    members: aws.ec2.SecurityGroup | None = None
+    """The group of a Swarm's members."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +56,31 @@ class Made:
     server: certificates.Leaf | None
 
 
-def machine(
-    children: Children,
-    plan: HostPlan,
-    around: Surroundings,
-    subnet: pulumi.Output[aws.ec2.GetSubnetResult],
-) -> Made:
-    common = plan.common
-    interface = aws.ec2.NetworkInterface(
+def network_interface(
+    children: Children, around: Surroundings, subnet: pulumi.Output[aws.ec2.GetSubnetResult]
+) -> aws.ec2.NetworkInterface:
+    """What has a machine's address."""
+    return aws.ec2.NetworkInterface(
         children.named("interface"),
         subnet_id=subnet.id,
-        security_groups=[around.group.id],
+        security_groups=[group.id for group in (around.group, around.members) if group],
         ipv6_address_count=around.trusted.apply(lambda known: 1 if access.needs_ipv6(known) else None),
         description=f"Docker host {children.name}",
         tags=children.tagged("interface"),
         opts=children.options(),
     )
+
+
+def machine(
+    children: Children,
+    plan: HostPlan,
+    around: Surroundings,
+    subnet: pulumi.Output[aws.ec2.GetSubnetResult],
+    interface: aws.ec2.NetworkInterface,
+    member: Member | None = None,
+) -> Made:
+    """The machine that has this address; and a member of a Swarm, if it is one."""
+    common = plan.common
     ipv6 = waiting(
         once_known(
             access.ipv6_addresses,
@@ -108,11 +120,14 @@ def machine(
         options=common.daemon_options,
         server_key=server.key_pem if server else "",
         server_certificate=server.certificate_pem if server else "",
+        member=member.told(common.kms_key_id) if member else None,
         client_authorities=around.identity.client_authorities if around.identity else [],
         published=common.published_ports,
         stop_when_idle_minutes=common.stop_when_idle_minutes,
     )
-    instance, told, status = _instance(children, plan, around.images, subnet, interface, document, before)
+    instance, told, status = _instance(
+        children, plan, around.images, subnet, interface, document, before, member
+    )
     return Made(
         endpoint=once_known(
             partial(access.endpoint, tunnel=common.tunnel),
@@ -163,6 +178,7 @@ def _instance(
     interface: aws.ec2.NetworkInterface,
     document: pulumi.Output[str],
     before: list[pulumi.Resource],
+    member: Member | None,
 ) -> tuple[aws.ec2.Instance, pulumi.Output[str], pulumi.Output[str] | None]:
     """The instance; the document that it is told, known once that stands where it looks; where it writes its word."""
     common, machine = plan.common, plan.machine
@@ -196,8 +212,18 @@ def _instance(
             # The host writes it.
             opts=children.options(ignore_changes=["value"]),
         )
-        profile, policy = _profile(children, common, parameter, status)
+        profile, policy = _profile(children, common, parameter, status, member)
         before.append(policy)
+    user_data = once_known(
+        userdata.user_data_base64,
+        os=common.system.os,
+        parameter=parameter.name if parameter else None,
+        document=document if common.in_user_data else None,
+        volume_id=volume.id if volume else None,
+        status=status.name if status else None,
+        swarm=member.shared.program.name if member else None,
+        spot=common.spot,
+    )
     instance = aws.ec2.Instance(
         children.named("instance"),
         ami=images.image(children, machine),
@@ -217,15 +243,7 @@ def _instance(
             "kms_key_id": common.kms_key_id,
             "tags": children.tagged("root"),
         },
-        user_data_base64=once_known(
-            userdata.user_data_base64,
-            os=common.system.os,
-            parameter=parameter.name if parameter else None,
-            document=document if common.in_user_data else None,
-            volume_id=volume.id if volume else None,
-            status=status.name if status else None,
-            spot=common.spot,
-        ),
+        user_data_base64=member.in_turn(status, user_data) if member and status else user_data,
         user_data_replace_on_change=True,
         # EC2's own default for what starts from a volume, and said where a host relies on it.
         instance_initiated_shutdown_behavior="stop" if common.stop_when_idle_minutes else None,
@@ -247,6 +265,8 @@ def _instance(
             stop_instance_before_detaching=True,
             opts=children.options(delete_before_replace=True),
         )
+    if member and status:
+        member.made(instance, status)
     return instance, parameter.value if parameter else document, status.name if status else None
 
 
@@ -266,7 +286,11 @@ def _data_volume(
 
 
 def _profile(
-    children: Children, common: Common, parameter: aws.ssm.Parameter, status: aws.ssm.Parameter
+    children: Children,
+    common: Common,
+    parameter: aws.ssm.Parameter,
+    status: aws.ssm.Parameter,
+    member: Member | None,
 ) -> tuple[aws.iam.InstanceProfile, aws.iam.RolePolicy]:
     own = aws.iam.Role(
         children.named("role"),
@@ -277,7 +301,13 @@ def _profile(
     policy = aws.iam.RolePolicy(
         children.named("role-policy"),
         role=own.name,
-        policy=once_known(role.policy, parameter=parameter.arn, status=status.arn, key=common.kms_key_id),
+        policy=once_known(
+            role.policy,
+            parameter=parameter.arn,
+            status=status.arn,
+            key=common.kms_key_id,
+            member=member.statements(common.kms_key_id) if member else (),
+        ),
         opts=children.options(),
     )
     profile = aws.iam.InstanceProfile(

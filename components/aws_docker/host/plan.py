@@ -6,14 +6,14 @@ judged by access.py once they are known.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from ..core.engines import EVERY, Engines
 from ..core.errors import InvalidInput
 from ..core.trust import trusted_networks
-from . import reading, userdata
+from . import membership, reading, userdata
 from .container_networks import container_address_pools
 from .daemon_json import check_daemon_options, daemon_configuration
 from .keys import LEAST_SIZES, KeyAlgorithm, KeyDelivery
@@ -120,6 +120,8 @@ class Common:
     spot: bool
     """Whether EC2 may stop a machine, and starts it again when it has room."""
     tags: "Mapping[str, Input[str]]"
+    managers: tuple[str, ...] = ()
+    """The hosts that manage a Swarm, by name; none: there is none."""
 
     @property
     def engines(self) -> Engines:
@@ -184,6 +186,10 @@ class FleetPlan:
         """One of them, with what it has in common with the others."""
         return HostPlan(self.common, machine)
 
+    def named(self, machine: Machine) -> str:
+        """What the caller calls one of them."""
+        return machine.name.removeprefix(f"{self.common.name}-")
+
 
 def plan(name: str, args: Any) -> HostPlan:
     """What a DockerHost of this name and these arguments is; raises InvalidInput."""
@@ -209,15 +215,18 @@ def fleet_plan(name: str, args: Any) -> FleetPlan:
     common = read_common(name, given)
     types = given.texts("instance_types", reading.INSTANCE_TYPE)
     subnet_ids = given.strings("subnet_ids", reading.SUBNET)
+    common = replace(common, managers=given.names("swarm_managers", (), reading.ANY))
     given.refuse_others()
     if not types:
         hint = "name at least one host, such as {'a': 't3.medium'}"
         raise InvalidInput("instance_types", dict(types), hint, "names no host")
     for host in types:
         _check_host_name(name, host)
+    if common.managers:
+        _check_swarm(common, types)
     check_tunnel(common)
     check_waiting(common)
-    check_room(common)
+    check_room(common, types)
     machines = [
         Machine(
             name=f"{name}-{host}",
@@ -227,6 +236,23 @@ def fleet_plan(name: str, args: Any) -> FleetPlan:
         for position, host in enumerate(sorted(types))
     ]
     return FleetPlan(common, tuple(machines))
+
+
+def _check_swarm(common: Common, hosts: Mapping[str, str]) -> None:
+    membership.check_managers(common.managers, hosts)
+    if "swarm" in hosts or any(host.startswith("swarm-") for host in hosts):
+        name = next(host for host in hosts if host.startswith("swarm"))
+        raise InvalidInput(
+            "instance_types", name, "choose another name: so is what the Swarm's members share called"
+        )
+    if common.in_user_data:
+        hint = "deliver by Parameter Store: a member reads its join token there, with its role"
+        raise InvalidInput("key_delivery", common.key_delivery.value, hint, "gives a Swarm's members no role")
+    refuse_sleeping_managers(common.stop_when_idle_minutes, common.managers)
+    if common.spot:
+        hint = "leave it out: EC2 may stop several managers at once, and with them the Swarm"
+        raise InvalidInput("spot", True, hint, "would leave a Swarm's managers to EC2")
+    check_daemon_options(_known_options(common.daemon_options), common.engines, swarm=True)
 
 
 def _check_host_name(fleet: str, host: str) -> None:
@@ -324,7 +350,7 @@ def refuse_sleeping_managers(minutes: int | None, managers: Sequence[str]) -> No
         raise InvalidInput("stop_when_idle_minutes", minutes, hint, "would stop a Swarm's managers")
 
 
-def check_room(common: Common) -> None:
+def check_room(common: Common, hosts: Collection[str] = ()) -> None:
     """Raises InvalidInput for what can't fit in a parameter, or in user-data, however short the certificates are."""
     key, certificate, authority = LEAST_SIZES[common.certificates.algorithm]
     trusted = reading.known(common.sources.networks)
@@ -335,6 +361,7 @@ def check_room(common: Common) -> None:
             bip=bridge,
             pools=pools,
             engines=common.engines,
+            swarm=bool(common.managers),
             disk=common.docker_disk,
         ),
         listen=["127.0.0.1"] if common.sources.remote else [],
@@ -342,6 +369,16 @@ def check_room(common: Common) -> None:
         tunnel=common.tunnel,
         server_key="k" * key,
         server_certificate="c" * certificate,
+        swarm=membership.told(
+            name=common.managers[0],
+            managers=common.managers,
+            addresses=dict.fromkeys(hosts, "10.0.0.10"),
+            pool="172.31.0.0/16",
+            manager_token=common.name,
+            worker_token=common.name,
+        )
+        if common.managers
+        else None,
         client_authorities=["a" * authority]
         * len(common.certificates.clients)
         * len(common.certificates.ca_generations),

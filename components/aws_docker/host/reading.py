@@ -35,6 +35,7 @@ SUBNET: Final = _id("subnet")
 IMAGE: Final = _id("ami")
 PREFIX_LIST: Final = _id("pl")
 SECURITY_GROUP: Final = _id("sg")
+ANY: Final = Form(".*", "")
 INSTANCE_TYPE: Final = Form(r"[a-z0-9-]+\.[a-z0-9-]+", "give a type such as 't3.medium'")
 # The role's policy names the key, and policies know keys by nothing else.
 KMS_KEY: Final = Form(

@@ -1,10 +1,11 @@
 """Decides what a host's role may do. Pure.
 
 It may read the parameter with its configuration, write the one with its status, be reached by Session Manager, and
-nothing else.
+nothing else, but for what a Swarm's member needs: that is membership.py's.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 ACCOUNT_KEY: Final = "alias/aws/ssm"
@@ -31,8 +32,9 @@ ASSUME_ROLE_POLICY: Final = _policy(
 """Who may take the role: EC2, for the instance."""
 
 
-def policy(*, parameter: str, status: str, key: str | None) -> str:
-    """What the role allows, with the parameters' ARNs, and the KMS key's where it is not the account's own."""
+def policy(*, parameter: str, status: str, key: str | None, member: Sequence[dict[str, Any]] = ()) -> str:
+    """What the role allows, with the parameters' ARNs, and the KMS key's where it is not the account's own; and what a
+    Swarm's member has besides (membership.py)."""
     statements: list[dict[str, Any]] = [
         {"Action": "ssm:GetParameter", "Resource": parameter},
         {"Action": "ssm:PutParameter", "Resource": status},
@@ -41,4 +43,4 @@ def policy(*, parameter: str, status: str, key: str | None) -> str:
     if key is not None:
         only = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": parameter}}
         statements.append({"Action": "kms:Decrypt", "Resource": key, "Condition": only})
-    return _policy(*statements)
+    return _policy(*statements, *member)

@@ -2,35 +2,24 @@
 # What runs on a spot host as /usr/local/sbin/dockerhost-spot: it hears that EC2 is about to take the instance, two
 # minutes ahead, stops the containers as `docker stop` does, and dockerd. The watch says it. What restart policies are
 # to keep running starts again when the instance does: `docker stop` alone would end `unless-stopped` for good. Nothing
-# is powered off here: EC2 starts again what it has stopped itself. Standard library only, Python 3.9; user-data carries
-# it to spot hosts, so keep it small.
+# is powered off here: EC2 starts again what it has stopped itself. It travels in user-data as agent.py does.
 import json
+import runpy
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
-NOTICE = Path("/run/dockerhost/notice")
+agent = runpy.run_path("/usr/local/sbin/dockerhost")
+NOTICE: Path = agent["NOTICE"]
 STOPPED = Path("/etc/dockerhost/stopped")
 DOCKER = ("docker.socket", "docker.service")
-OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def ask(path: str, name: str, value: str, method: str = "GET") -> str:
-    headers = {"X-aws-ec2-metadata-token" + name: value}
-    message = urllib.request.Request("http://169.254.169.254/latest/" + path, None, headers, method=method)
-    with OPENER.open(message, timeout=5) as response:
-        return response.read(4096).decode()
 
 
 def notice() -> str:
-    """What EC2 is about to do; nothing while that is nothing."""
-    token = ask("api/token", "-ttl-seconds", "60", "PUT")
     try:
-        said = json.loads(ask("meta-data/spot/instance-action", "", token))
-    except urllib.error.HTTPError as error:
-        if error.code == 404:
+        said = json.loads(agent["metadata"]()("spot/instance-action"))
+    except OSError as error:
+        if " answered 404 " in str(error):
             return ""
         raise
     return "EC2 is to %s this spot instance at %s" % (said["action"], said["time"])

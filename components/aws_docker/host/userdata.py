@@ -8,10 +8,13 @@ User-data travels as gzip, which cloud-init unpacks: the host's program would no
 
 import base64
 import gzip
+import hashlib
+import io
 import json
 import re
 import struct
 import textwrap
+import tokenize
 import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -39,6 +42,7 @@ PROGRAM_PATH = "/usr/local/sbin/dockerhost"
 """Where agent.py is installed; other programs of ours stand beside it, with their name behind it."""
 
 PACKED = (
+    ("agent", "idle", "upkeep", "taker"),
     ("agent", "idle", "upkeep", "spot"),
     ("agent", "idle", "upkeep"),
     ("agent", "idle"),
@@ -111,6 +115,7 @@ def configuration_document(
     server_certificate: str = "",
     client_authorities: Sequence[str] = (),
     chosen: Sequence[str] = (),
+    swarm: Mapping[str, Any] | None = None,
     upkeep: Mapping[str, Any] | None = None,
     published: Sequence[str] = (),
     stop_when_idle_minutes: int | None = None,
@@ -122,7 +127,8 @@ def configuration_document(
 
     `chosen` names the options of daemon.json that we chose and the user did not: of them, a host keeps what it has,
     unless a trusted source needs another. `upkeep` is what upkeep.py shall do. `published` names ports of containers
-    that the trusted networks reach; `stop_when_idle_minutes` has it power itself off when nobody uses it.
+    that the trusted networks reach; `stop_when_idle_minutes` has it power itself off when nobody uses it. `swarm` is
+    what a member of a Swarm is told: see swarm.py.
 
     Raises InvalidInput where the document is larger than a parameter can be.
     """
@@ -134,6 +140,8 @@ def configuration_document(
     }
     if chosen:
         document["chosen"] = list(chosen)
+    if swarm is not None:
+        document["swarm"] = dict(swarm)
     if upkeep is not None:
         document["upkeep"] = dict(upkeep)
     if published:
@@ -158,8 +166,29 @@ def configuration_document(
 
 
 def installed(program: str) -> str:
-    """The host's program as it is installed there: agent.py without the lines that are only a comment."""
-    return re.sub(r"(?m)^ *#(?!!).*\n", "", program)
+    """A program as it is installed on a host: without the lines that are empty or only a comment, and with one space
+    for each four, where they are no part of a text."""
+    text = re.sub(r"(?m)^ *#(?!!).*\n", "", program)
+    kept: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.STRING:
+            kept.update(range(token.start[0] + 1, token.end[0] + 1))
+    return "".join(
+        line if number in kept else re.sub("^ +", lambda found: " " * (len(found[0]) // 4), line)
+        for number, line in enumerate(text.splitlines(keepends=True), 1)
+        if line.strip() or number in kept
+    )
+
+
+def sha256(text: str) -> str:
+    """What a host knows a text by."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def swarm_program() -> str:
+    """swarm.py, as a parameter holds it for a Swarm's members: user-data has no room for it."""
+    return files("aws_docker.host").joinpath("swarm.gz.b64").read_text().strip()
 
 
 def _file(path: str, mode: str, content: str) -> str:
@@ -209,13 +238,15 @@ def user_data(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    swarm: str | None = None,
     spot: bool = False,
 ) -> str:
     """The `#cloud-config` that makes a stock image of `os` (an OperatingSystem, or its value) a Docker host, as text.
 
     `parameter` names the SSM parameter that holds the configuration document; `document` is the document itself,
     for hosts without an instance role. Exactly one of the two is given. `status` names the SSM parameter that the host
-    writes its state to, where its role lets it. A `spot` host hears that EC2 is about to stop it.
+    writes its state to, where its role lets it. `swarm` names the one that holds a Swarm's members' program, which the
+    host takes for what it is by its digest. A `spot` host hears that EC2 is about to stop it.
 
     Raises InvalidInput where EC2 would refuse the size.
     """
@@ -236,6 +267,9 @@ def user_data(
             programs.append("idle")
     if spot:
         programs.append("spot")
+    if swarm is not None:
+        host["swarm"] = [swarm, sha256(swarm_program())]
+        programs.append("taker")
     rest += _file("/etc/dockerhost/host.json", "0644", json.dumps(host)) + "runcmd:\n"
     begun = ["dockerhost-bootstrap.service"]
     if "spot" in programs:
@@ -263,10 +297,17 @@ def user_data_base64(
     document: str | None = None,
     volume_id: str | None = None,
     status: str | None = None,
+    swarm: str | None = None,
     spot: bool = False,
 ) -> str:
     """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
     text = user_data(
-        os, parameter=parameter, document=document, volume_id=volume_id, status=status, spot=spot
+        os,
+        parameter=parameter,
+        document=document,
+        volume_id=volume_id,
+        status=status,
+        swarm=swarm,
+        spot=spot,
     )
     return base64.b64encode(compressed(text)).decode()
