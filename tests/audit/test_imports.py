@@ -10,7 +10,7 @@ from aws_docker import audit
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "components/aws_docker/audit"
-ASK_AWS = {"auditing", "aws", "caller", "fetching", "parameters", "session_manager", "verifying"}
+ASK_AWS = {"auditing", "aws", "caller", "fetching", "parameters", "power", "session_manager", "verifying"}
 DRAW = {"report"}
 
 

@@ -183,16 +183,23 @@ def key_lines(draw: st.DrawFn) -> str:
     return ("MII" + "".join(piece + mark for piece, mark in zip(pieces, marks, strict=True)))[:72]
 
 
+def letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalnum())
+
+
 @pytest.mark.parametrize("cut", CUTS)
 @given(line=key_lines())
 @settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 def test_no_piece_of_a_key_is_shown_whatever_cut_it_out(cut: str, line: str) -> None:
     pem_text = f"-----BEGIN PRIVATE KEY-----\n{line}\n{line[::-1]}\n-----END PRIVATE KEY-----\n"
-    judged = judge(f"#!/bin/sh\nK='{pem_text}'\n{cut.replace('{line}', line)}\n")
-    said = str(judged).lower()
-    bare = "".join(char for char in line.lower() if char.isalnum())
-    words = "".join(char for char in said if char.isalnum())
-    assert not [bare[at : at + 8] for at in range(len(bare) - 7) if bare[at : at + 8] in words]
+    said, bare = (
+        letters(str(judge(f"#!/bin/sh\nK='{pem_text}'\n{cut.replace('{line}', line)}\n"))),
+        letters(line),
+    )
+    # What is said of a document without a key as well is our own word.
+    ours = letters(str(judge(f"#!/bin/sh\n{cut.replace('{line}', 'q')}\n")))
+    pieces = {bare[at : at + 8] for at in range(len(bare) - 7)}
+    assert not [piece for piece in pieces if piece in said and piece not in ours]
 
 
 def test_a_key_that_is_cut_at_a_slash_is_not_shown() -> None:

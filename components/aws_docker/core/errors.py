@@ -20,6 +20,9 @@ Exception
 │   └── AnotherHost        host.readiness          who answered is not the stack's: waiting does not help
 ├── NoHttp                 audit.exchange          on the wire: an answer that is no HTTP
 ├── Refused                host.agent              on the host: a step that ends closed
+├── Later                  host.swarm              on a Swarm's member: what is waited for
+├── Turn                   host.swarm              on a Swarm's member: why dockerd may not restart yet
+├── Refusal                host.swarm              on a Swarm's member: dockerd's own, with its status
 ├── Undecodable            boot.formats.encodings  why user-data, or a part, could not be decoded
 └── Budget                 boot.machine.state      more was to be read than a set-up can need
 """
