@@ -215,7 +215,10 @@ def test_published_ports_are_for_the_trusted_sources_alone(monkeypatch: pytest.M
     assert rules.index(docker) < rules.index('meta iifkind "bridge" accept')
 
 
-@pytest.mark.parametrize("published", [["8080 accept"], ["}"], [""], [8080.5], ["80-90-100"]])
+@pytest.mark.parametrize(
+    "published",
+    [["8080 accept"], ["}"], [""], [8080.5], ["80-90-100"], ["2375"], ["8080", "2000-3000"], ["2376"]],
+)
 def test_a_published_port_that_is_none_is_refused(published: list[Any]) -> None:
     with pytest.raises(host_agent.Refused):
         host_agent.read(document(published=published))

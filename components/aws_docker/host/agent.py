@@ -288,8 +288,12 @@ def read(document: str) -> tuple[dict[str, Any], list[str]]:
             found[name] = settings[name]
     if "published" in settings:
         found["published"] = [str(ports) for ports in settings["published"]]
-        if not all(re.fullmatch("[0-9]+(-[0-9]+)?", ports) for ports in found["published"]):
-            raise Refused("a published port is no port")
+        for ports in found["published"]:
+            ends = (
+                [int(end) for end in ports.split("-")] if re.fullmatch("[0-9]+(-[0-9]+)?", ports) else [2375]
+            )
+            if ends[0] < 2377 and ends[-1] > 2374:
+                raise Refused("a published port is no port, or the API's")
     if idle:
         found["stop_when_idle_minutes"] = idle
     return found, tls
