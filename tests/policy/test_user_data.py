@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -31,6 +32,23 @@ from tests.policy.corpus import (
 INSTANCE = "aws:ec2/instance:Instance"
 OPEN = "#!/bin/sh\nyum install -y docker\ndockerd -H tcp://0.0.0.0:2376 --tlscacert /a --tlscert /b --tlskey /c\n"
 SAFE = {"httpTokens": "required", "httpPutResponseHopLimit": 1}
+
+
+TOKEN = "SWMTKN-1-49nj1cmql0jkz5s954yi3oex3nedyz0fb0xx14ie39trti4wxv-8vxv8rssmk743ojnwacrr2e7c"
+"""Of Docker's own documentation ("docker swarm join-token")."""
+
+
+@pytest.mark.parametrize("held", [str, encoded, gzipped], ids=["plain", "base64", "gzip"])
+def test_a_swarms_token_is_a_secret_and_one_that_is_fetched_is_none(held: Callable[[str], str]) -> None:
+    join = "#!/bin/sh\nyum install -y docker\nsystemctl start docker\ndocker swarm join --token {} 10.0.1.10:2377\n"
+    properties = {"ami": "ami-1", "metadataOptions": SAFE}
+    caught = analyze(rules(), INSTANCE, {**properties, "userDataBase64": held(join.format(TOKEN))})
+    assert [(each.policy, each.level) for each in caught.violations] == [(NO_SECRET, "mandatory")]
+    assert not any(piece in caught.text for piece in TOKEN.split("-")[2:])
+    fetched = join.format(
+        "$(aws ssm get-parameter --name /swarm/worker --query Parameter.Value --output text)"
+    )
+    assert not analyze(rules(), INSTANCE, {**properties, "userDataBase64": held(fetched)}).violations
 
 
 @pytest.mark.parametrize("case", machine_violations(), ids=lambda case: case.name)

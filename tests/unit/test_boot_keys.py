@@ -209,3 +209,50 @@ def test_a_key_that_is_cut_at_a_slash_is_not_shown() -> None:
     )
     assert "MIIEvQIB" not in str(judged)
     assert "(hidden)" in str(judged.listeners)
+
+
+# --- A Swarm's tokens and keys ---
+
+TOKEN = "SWMTKN-1-49nj1cmql0jkz5s954yi3oex3nedyz0fb0xx14ie39trti4wxv-8vxv8rssmk743ojnwacrr2e7c"
+"""Of Docker's own documentation ("docker swarm join-token")."""
+UNLOCK = "SWMKEY-1-7c37Cc8654o6p38HnroywCi19pllOnGtbdZEgtKxZu8"
+"""Of Docker's own documentation ("docker swarm unlock-key")."""
+SWARM_HELD = [
+    ("joins with it", f"#!/bin/sh\ndocker swarm join --token {TOKEN} 10.0.1.10:2377\n", TOKEN),
+    ("in a variable", f"#!/bin/sh\nexport TOKEN='{TOKEN}'\n", TOKEN),
+    ("in a file", files(content=f"token: {TOKEN}\n"), TOKEN),
+    ("in base64", files(content=b64(f"token={TOKEN}\n"), encoding="b64"), TOKEN),
+    ("in base64 in base64", files(content=b64(b64(TOKEN))), TOKEN),
+    ("in gzip", b64(gzip.compress(f"#!/bin/sh\ndocker swarm join --token {TOKEN} m:2377\n".encode())), TOKEN),
+    ("of FIPS", f"#!/bin/sh\ndocker swarm join --token {TOKEN.replace('-1-', '-2-1-')} m:2377\n", TOKEN[9:]),
+    ("unlocks", f"#!/bin/sh\necho {UNLOCK} | docker swarm unlock\n", UNLOCK),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "secret"), [pytest.param(*row[1:], id=row[0]) for row in SWARM_HELD])
+def test_a_swarms_key_is_found_and_never_shown(data: str, secret: str) -> None:
+    judged = judge(data)
+    assert len(judged.swarm_keys) == 1
+    assert judged.private_keys == ()
+    assert not any(secret[at : at + 10] in str(judged) for at in range(len(secret) - 9))
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_no_piece_of_a_swarms_token_is_shown_whatever_cut_it_out(cut: str) -> None:
+    judged = judge(f"#!/bin/sh\nT={TOKEN}\n{cut.replace('{line}', TOKEN)}\n")
+    secret = TOKEN.removeprefix("SWMTKN-1-")
+    assert not any(secret[at : at + 8] in str(judged) for at in range(len(secret) - 7))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "SWMTKN-1-" + "x" * 50 + "-" + "x" * 25,
+        "SWMTKN-1-...",
+        "$(aws ssm get-parameter --name /swarm/worker --with-decryption --query Parameter.Value --output text)",
+        "$(docker swarm join-token -q worker)",
+        "SWMTKN-1-$DIGEST-$SECRET",
+    ],
+)
+def test_what_is_no_token_of_a_swarm(word: str) -> None:
+    assert judge(f"#!/bin/sh\ndocker swarm join --token {word} 10.0.1.10:2377\n").swarm_keys == ()

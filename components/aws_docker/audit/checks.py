@@ -70,9 +70,9 @@ CHECKS: Final = {
         ),
         Check(
             "private-key-in-user-data",
-            "User-data holds a private key.",
+            "User-data holds a private key, or a Swarm's join token.",
             "Every process on the instance, and whoever may describe it, can read user-data.",
-            "Make a new key, deliver it by Parameter Store or Secrets Manager, and take the old certificate back.",
+            "Make a new one, deliver it by Parameter Store or Secrets Manager, and take the old one back.",
             _MEDIUM,
         ),
         Check(
@@ -91,9 +91,9 @@ CHECKS: Final = {
         ),
         Check(
             "private-key-in-document",
-            "A document of Systems Manager or a task definition holds a private key.",
+            "A document of Systems Manager or a task definition holds a private key, or a Swarm's join token.",
             "Whoever may read documents and task definitions has it, and so has its history.",
-            "Make a new key, deliver it by Parameter Store or Secrets Manager, and take the old certificate back.",
+            "Make a new one, deliver it by Parameter Store or Secrets Manager, and take the old one back.",
             _MEDIUM,
         ),
         Check(

@@ -100,6 +100,8 @@ class BootExposure:
     """Listeners without TLS that nothing reaches now, and where they are configured."""
     private_keys: tuple[str, ...]
     """Where private keys stand."""
+    swarm_keys: tuple[str, ...] = ()
+    """Where a Swarm's join tokens and unlock keys stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +149,8 @@ def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | 
                 unchecked.append(Unchecked(arn, f"{each}."))
             reached |= any(port.listener and port.level is not Level.NONE for port in exposure.ports)
         unreached = () if reached else tuple(without_tls(boot))
-        if unreached or boot.private_keys:
-            boots.append(BootExposure(instance, subject, unreached, boot.private_keys))
+        if unreached or boot.private_keys or boot.swarm_keys:
+            boots.append(BootExposure(instance, subject, unreached, boot.private_keys, boot.swarm_keys))
     return Judged(facts.region, tuple(exposures), tuple(openings), tuple(boots), tuple(unchecked))
 
 

@@ -124,11 +124,21 @@ def _boot_findings(boot: BootExposure) -> Iterator[Finding]:
         message = f"User-data of {what} starts a Docker API that asks no client for a certificate; nothing reaches it."
         listeners = tuple(listens(where, listener) for where, listener in boot.unreached)
         yield Finding("listener-without-tls", Severity.LOW, boot.arn, message, evidence=listeners)
-    if boot.private_keys:
-        # Where it stands, never what it is.
-        message = f"User-data of {what} holds a private key."
-        places = tuple(Step(StepKind.PRIVATE_KEY, where, where) for where in boot.private_keys)
+    if boot.private_keys or boot.swarm_keys:
+        message, places = holds(f"User-data of {what}", boot.private_keys, boot.swarm_keys)
         yield Finding("private-key-in-user-data", Severity.MEDIUM, boot.arn, message, evidence=places)
+
+
+def holds(what: str, private_keys: Sequence[str], swarm_keys: Sequence[str]) -> tuple[str, tuple[Step, ...]]:
+    """What secrets something holds: where they stand, never what they are."""
+    named = [
+        *(["a private key"] if private_keys else []),
+        *(["a join token or unlock key of a Swarm"] if swarm_keys else []),
+    ]
+    places = tuple(
+        Step(StepKind.PRIVATE_KEY, where, where) for where in dict.fromkeys((*private_keys, *swarm_keys))
+    )
+    return f"{what} holds {' and '.join(named)}.", places
 
 
 def _name(instance: Instance) -> str:

@@ -14,8 +14,8 @@ from ..core.dockerd import Listener
 from .containers import container_scripts
 from .documents import OF_AWS, Parameters, Scripts, of_aws_document, of_document
 from .exposures import without_tls
-from .findings import Closing, Finding, Step, StepKind, Unchecked
-from .wording import listens
+from .findings import Closing, Finding, Unchecked
+from .wording import holds, listens
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class JudgedWorkload:
     """What could not be read, a clause each."""
     what: str
     """It, for people."""
+    swarm_keys: tuple[str, ...] = ()
+    """Where a Swarm's join tokens and unlock keys stand."""
 
     def findings(self) -> Iterator[Finding]:
         """What is not as it should be."""
@@ -81,9 +83,8 @@ class JudgedWorkload:
             message = f"{self.what} starts a Docker API that asks no client for a certificate."
             evidence = tuple(listens(where, listener) for where, listener in self.unsafe)
             yield Finding(kind, Severity.MEDIUM, self.arn, message, evidence=evidence, close=(_CLOSE[kind],))
-        if self.private_keys:
-            message = f"{self.what} holds a private key."
-            places = tuple(Step(StepKind.PRIVATE_KEY, where, where) for where in self.private_keys)
+        if self.private_keys or self.swarm_keys:
+            message, places = holds(self.what, self.private_keys, self.swarm_keys)
             yield Finding("private-key-in-document", Severity.MEDIUM, self.arn, message, evidence=places)
 
     def unchecked(self) -> Iterator[Unchecked]:
@@ -146,6 +147,7 @@ def _tasks(workloads: Workloads) -> Iterator[JudgedWorkload]:
             tuple(f"container {name}" for name, judged in judgements if judged.private_keys),
             tuple(f"container {name}: {each}" for name, judged in judgements for each in judged.unread),
             f"Task definition {name}{running}",
+            tuple(f"container {name}" for name, judged in judgements if judged.swarm_keys),
         )
 
 
@@ -159,6 +161,7 @@ def _judged(kind: str, arn: str, what: str, scripts: Scripts) -> JudgedWorkload:
         _once(where for judged in judgements for where in judged.private_keys),
         _once([*scripts.unread, *(each for judged in judgements for each in judged.unread)]),
         what,
+        _once(where for judged in judgements for where in judged.swarm_keys),
     )
 
 

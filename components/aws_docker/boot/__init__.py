@@ -9,7 +9,7 @@ programs/     what single programs do: registry.py is the table
 machine/      the machine: its worlds, units, what runs later; Windows
 listeners/    what serves Docker's API: dockerd, relays, containers, servers
 own.py        this package's own hosts
-keys.py       private keys
+keys.py       private keys, and those of Swarms
 judgement.py  the result
 """
 

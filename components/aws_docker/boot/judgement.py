@@ -58,6 +58,9 @@ class BootJudgement:
     undecoded: tuple[str, ...] = ()
     """What of `unread` could not even be decoded, and so not be searched for keys."""
 
+    swarm_keys: tuple[str, ...] = ()
+    """Where a Swarm's join tokens and unlock keys stand."""
+
     @property
     def unsafe(self) -> tuple[BootListener, ...]:
         """The listeners that are not safe."""
@@ -112,6 +115,7 @@ def judge(user_data: str | bytes) -> BootJudgement:
         tuple(_sorted(unread, concerns)),
         tuple(dict.fromkeys(shown(where) for where in machine.keys.values())),
         tuple(dict.fromkeys(shown(sentence) for sentence in undecoded)),
+        tuple(dict.fromkeys(shown(where) for where in machine.swarm_keys.values())),
     )
 
 

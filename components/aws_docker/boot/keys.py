@@ -1,4 +1,4 @@
-"""Finds private keys in text and bytes, and keeps them out of what is reported. Pure.
+"""Finds private keys and the keys of Swarms in text and bytes, and keeps them out of what is reported. Pure.
 
 A key is reported by where it stands and never by a byte of it. A header without a body (`grep "BEGIN PRIVATE KEY"`, a
 placeholder) is no key.
@@ -21,6 +21,13 @@ _OTHERS: Final = (
     re.compile(r"PuTTY-User-Key-File-[123]: "),
     re.compile(r"AGE-SECRET-KEY-1[A-Z0-9]{40}"),
 )
+# moby/swarmkit, ca/config.go: a digest and a secret in base 36; manager/encryption/encryption.go: 32 bytes in base64.
+_SWARM: Final = re.compile(
+    r"SWMTKN-(?:1|2-[01])-(?P<token>[0-9a-z]{50}-[0-9a-z]{25})(?![0-9a-z])"
+    r"|SWMKEY-1-(?P<key>[A-Za-z0-9+/]{43})(?![A-Za-z0-9+/])"
+)
+_DIFFERENT: Final = 8
+"""Characters that differ from each other in what is no placeholder, such as "xxxx…": of 43 at random, many more do."""
 _BLOB = re.compile(r"[A-Za-z0-9+/]{40,}(?:\s{1,40}[A-Za-z0-9+/]{8,}){0,2000}={0,2}")
 # ASN.1 of PKCS #8 (plain), PKCS #1, SEC 1 and PKCS #12.
 _DER = re.compile(
@@ -38,17 +45,23 @@ _MARKS: Final = (
     b"MIG",
     b"MHc",
     b"MC4",
+    b"SWMTKN-",
+    b"SWMKEY-",
+    b"U1dNVEtOL",
+    b"U1dNS0VZL",
 )
 _HIDDEN: Final = "(hidden)"
 
 
 class Key(NamedTuple):
-    """A private key that was found."""
+    """A private key that was found, or what opens a Swarm."""
 
     fingerprint: str
     line: int
     material: str
     """What must not be shown: the key's text, and the base64 around it. Never leaves this package."""
+    of_swarm: bool = False
+    """Whether it is a Swarm's: a token to join it, or the key that unlocks its managers."""
 
 
 def keys(text: str, depth: int = 3) -> Iterator[Key]:
@@ -62,6 +75,10 @@ def keys(text: str, depth: int = 3) -> Iterator[Key]:
         if found := pattern.search(text):
             rest = text[found.start() : found.start() + _BODY]
             yield Key(_fingerprint(found[0]), _line(text, found.start()), rest)
+    for found in _SWARM.finditer(text):
+        secret = found["token"] or found["key"]
+        if len(set(secret)) >= _DIFFERENT:
+            yield Key(_fingerprint(secret), _line(text, found.start()), found[0], of_swarm=True)
     if depth:
         for blob in _BLOB.finditer(text):
             try:
@@ -70,7 +87,7 @@ def keys(text: str, depth: int = 3) -> Iterator[Key]:
                 continue
             for key in keys_in_bytes(data, depth - 1):
                 material = f"{key.material} {''.join(blob[0].split())}"
-                yield Key(key.fingerprint, _line(text, blob.start()), material)
+                yield Key(key.fingerprint, _line(text, blob.start()), material, key.of_swarm)
 
 
 def keys_in_bytes(data: bytes, depth: int = 3) -> Iterator[Key]:

@@ -1,4 +1,4 @@
-"""docker-no-secret-in-user-data: does a start-up document hold a private key, in any encoding?
+"""docker-no-secret-in-user-data: does a start-up document hold a private key or a Swarm's, in any encoding?
 
 User-data is read by every process on the machine, and by everybody with ec2:DescribeInstanceAttribute.
 """
@@ -16,10 +16,10 @@ from .rule import resource_rule
 
 CHECK: Final = Check(
     id="docker-no-secret-in-user-data",
-    what="No private key may stand in a start-up document, in any encoding.",
+    what="No private key, and no join token of a Swarm, may stand in a start-up document, in any encoding.",
     why="AWS shows it to whoever may describe the instance, and every process on the machine reads it.",
     hint="Put the key into Parameter Store (SecureString) or Secrets Manager, let the instance's role "
-    "read it, and make a new key: the old one is known.",
+    "read it, and make a new one: the old one is known.",
     severity=Severity.HIGH,
 )
 

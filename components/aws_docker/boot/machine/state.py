@@ -70,6 +70,8 @@ class Machine:
     """What could not be read, a sentence each, and whether it is only of what is fetched from elsewhere."""
     keys: dict[str, str] = field(default_factory=dict[str, str])
     """Where private keys stand, by fingerprint."""
+    swarm_keys: dict[str, str] = field(default_factory=dict[str, str])
+    """Where tokens and keys of a Swarm stand, by fingerprint."""
     material: set[str] = field(default_factory=set[str])
     """What the keys consist of: never to be shown."""
     followed: set[str] = field(default_factory=set[str])
@@ -98,5 +100,6 @@ class Machine:
     def look_for_keys(self, text: str | bytes, where: str) -> None:
         """Notes the private keys in a text or in a file's bytes."""
         for key in keys_in_bytes(text) if isinstance(text, bytes) else keys(text):
-            self.keys.setdefault(key.fingerprint, where)
+            known = self.swarm_keys if key.of_swarm else self.keys
+            known.setdefault(key.fingerprint, where)
             self.material.add(key.material)

@@ -58,7 +58,7 @@ def _unread(document: UserData, judged: BootJudgement) -> Iterator[Finding]:
 
 
 def secret_findings(facts: Facts) -> Iterator[Finding]:
-    """Every private key in a start-up document."""
+    """Every private key, and every key of a Swarm, in a start-up document."""
     for machine in facts.machines:
         for document, judged in documents(machine):
             if document.readers is None:
@@ -68,6 +68,13 @@ def secret_findings(facts: Facts) -> Iterator[Finding]:
                 yield violation(
                     f"{place} holds a private key, which {document.readers} can read; deliver it by Parameter Store "
                     "instead"
+                )
+            for where in judged.swarm_keys:
+                place = _place(document) + (f", {where}," if document.has_lines else "")
+                yield violation(
+                    f"{place} holds a Swarm's join token or unlock key, which {document.readers} can read, and with a "
+                    "manager's token is root on every member; deliver it by Parameter Store instead, and make a new "
+                    "one (docker swarm join-token --rotate)"
                 )
             concerned = {each for each in judged.unread if each.concerns_docker}
             for sentence in judged.undecoded:
