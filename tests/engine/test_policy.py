@@ -12,6 +12,7 @@ from tests.policy.corpus import (
     GROUP,
     IGNORED,
     NO_LISTENER,
+    SWARM,
     TRUSTED,
     TRUSTED_ONLY,
     Case,
@@ -23,7 +24,7 @@ from tests.policy.corpus import (
 from tests.policy.test_ordinary_stacks import STACKS
 
 pytestmark = pytest.mark.requires("pulumi")
-CONFIG = {TRUSTED_ONLY: TRUSTED}
+CONFIG = {TRUSTED_ONLY: TRUSTED, SWARM: {"trustedCidrs": TRUSTED["trustedCidrs"]}}
 
 
 def test_every_way_in_is_a_violation_and_names_its_resource(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import yaml
 NO_2375 = "docker-no-2375"
 MEMBERS = "docker-2375-between-group-members"
 TRUSTED_ONLY = "docker-2376-trusted-sources-only"
+SWARM = "docker-swarm-members-only"
 NO_LISTENER = "docker-no-unauthenticated-listener"
 NO_SECRET = "docker-no-secret-in-user-data"
 METADATA = "docker-instance-metadata"
@@ -97,6 +98,8 @@ def network_violations() -> list[Case]:
     cases.append(Case("members-default", DEFAULT_GROUP, {"vpcId": "vpc-1", **members}, frozenset({MEMBERS})))
     cluster = rule(protocol="-1", fromPort=0, toPort=0, sourceSecurityGroupId="sg-nodes")
     cases.append(Case("members-cluster", RULE, cluster, frozenset({MEMBERS})))
+    for name, row in _NETWORKS["swarm-violations"].items():
+        cases.append(Case(name, row["type"], row["properties"], frozenset({SWARM})))
     return cases
 
 
@@ -105,7 +108,7 @@ _TRUSTED_WAYS = {"inline-private", "inline-prefix-list", "inline-group"}
 
 
 def network_harmless() -> list[Case]:
-    rows = _NETWORKS["harmless"].items()
+    rows = {**_NETWORKS["harmless"], **_NETWORKS["swarm-harmless"]}.items()
     return [Case(f"harmless-{name}", row["type"], row["properties"]) for name, row in rows]
 
 

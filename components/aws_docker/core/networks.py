@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from .addresses import EMPTY, AddressSet, Network, union
+from .ports import Transport
 
 SELF: Final = "self"
 """The group that a rule names by "self": its own."""
@@ -32,7 +33,7 @@ _PROTOCOLS: Final = {
 
 
 class Rule(NamedTuple):
-    """One rule of a security group, as far as it concerns TCP. Make it with `Rule.of`."""
+    """One rule of a security group, as far as it concerns TCP and UDP. Make it with `Rule.of`."""
 
     ports: tuple[int, int] | None
     """First and last TCP port that it admits; None where it admits no TCP."""
@@ -43,6 +44,8 @@ class Rule(NamedTuple):
     """Prefix lists that are sources and whose entries are not among the addresses."""
     all_traffic: bool = False
     """Whether it names no protocol and so no ports, as the rule of a default group does."""
+    udp: tuple[int, int] | None = None
+    """First and last UDP port that it admits; None where it admits no UDP."""
 
     @classmethod
     def of(
@@ -62,16 +65,20 @@ class Rule(NamedTuple):
             frozenset(groups),
             frozenset(prefix_lists),
             _protocol(protocol) == -1,
+            ports_of("udp", protocol, from_port, to_port),
         )
 
 
 class AclEntry(NamedTuple):
-    """One entry of a network ACL, of one direction, as far as it concerns TCP. Make it with `AclEntry.of`."""
+    """One entry of a network ACL, of one direction, as far as it concerns TCP and UDP. Make it with `AclEntry.of`."""
 
     number: int
     allow: bool
     ports: tuple[int, int] | None
+    """First and last TCP port that it is about."""
     addresses: AddressSet
+    udp: tuple[int, int] | None = None
+    """First and last UDP port that it is about."""
 
     @classmethod
     def of(
@@ -84,7 +91,13 @@ class AclEntry(NamedTuple):
         cidr: str | Network,
     ) -> "AclEntry":
         """An entry as AWS, CloudFormation and Pulumi spell it; raises ValueError for what none of them means."""
-        return cls(_whole(number), allow, tcp_ports(protocol, from_port, to_port), AddressSet.of([cidr]))
+        return cls(
+            _whole(number),
+            allow,
+            tcp_ports(protocol, from_port, to_port),
+            AddressSet.of([cidr]),
+            ports_of("udp", protocol, from_port, to_port),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +115,10 @@ class Reachability:
         return bool(self.addresses or self.groups or self.prefix_lists)
 
 
-def admits(rule: Rule | AclEntry, port: int) -> bool:
-    """Whether a rule is about TCP to this port."""
-    return rule.ports is not None and rule.ports[0] <= port <= rule.ports[1]
+def admits(rule: Rule | AclEntry, port: int, transport: Transport = "tcp") -> bool:
+    """Whether a rule is about this port of TCP, or of UDP."""
+    ports = rule.ports if transport == "tcp" else rule.udp
+    return ports is not None and ports[0] <= port <= ports[1]
 
 
 def reachable(rules: Iterable[Rule], port: int) -> Reachability:
@@ -149,27 +163,37 @@ def _first_match(entries: Iterable[AclEntry], port: int) -> AddressSet:
     return admitted
 
 
-@lru_cache(maxsize=65_536, typed=True)
 def tcp_ports(
     protocol: str | float, from_port: str | float | None, to_port: str | float | None
 ) -> tuple[int, int] | None:
     """The first and last TCP port of a rule that names a protocol and ports; None where it admits no TCP.
 
-    -1 (or "all") is every protocol, on every port whatever range stands beside it (EC2 API, IpPermission). For TCP,
-    EC2 demands a range, so 0 to 0 is port 0 alone; where a port is absent or -1, which EC2 refuses, the rule is read
-    as widely as it could be meant. Raises ValueError for a protocol or port that is none.
+    As `ports_of` reads them.
+    """
+    return ports_of("tcp", protocol, from_port, to_port)
+
+
+@lru_cache(maxsize=65_536, typed=True)
+def ports_of(
+    transport: Transport, protocol: str | float, from_port: str | float | None, to_port: str | float | None
+) -> tuple[int, int] | None:
+    """The first and last TCP (or UDP) port of a rule that names a protocol and ports; None where it admits none.
+
+    -1 (or "all") is every protocol, on every port whatever range stands beside it (EC2 API, IpPermission). For TCP
+    and UDP, EC2 demands a range, so 0 to 0 is port 0 alone; where a port is absent or -1, which EC2 refuses, the rule
+    is read as widely as it could be meant. Raises ValueError for a protocol or port that is none.
     """
     number = _protocol(protocol)
     if number == -1:
         return _EVERY_PORT
-    if number != _PROTOCOLS["tcp"]:
+    if number != _PROTOCOLS[transport]:
         return None
     first = -1 if from_port is None else _whole(from_port)
     last = -1 if to_port is None else _whole(to_port)
     if -1 in (first, last):
         return _EVERY_PORT
     if not (0 <= first <= 65_535 and 0 <= last <= 65_535):
-        raise ValueError(f"{from_port!r} to {to_port!r} is not a range of TCP ports")
+        raise ValueError(f"{from_port!r} to {to_port!r} is not a range of {transport.upper()} ports")
     return (first, last) if first <= last else None
 
 

@@ -1,6 +1,8 @@
 """Docker's ports, and nothing about who may reach them. Pure."""
 
-from typing import Final
+from typing import Final, Literal
+
+Transport = Literal["tcp", "udp"]
 
 DOCKER_PLAIN_PORT: Final = 2375
 """Docker's port without TLS (IANA: docker). Nothing of ours opens it, for anyone."""
@@ -10,7 +12,12 @@ DOCKER_PORTS: Final = (DOCKER_PLAIN_PORT, DOCKER_TLS_PORT)
 
 SWARM_MANAGEMENT_PORT: Final = 2377
 """Where a Swarm's managers are joined and kept (TCP, mutual TLS): its control plane."""
-SWARM_PORTS: Final = (("tcp", SWARM_MANAGEMENT_PORT), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
+SWARM_PORTS: Final[tuple[tuple[Transport, int], ...]] = (
+    ("tcp", SWARM_MANAGEMENT_PORT),
+    ("tcp", 7946),
+    ("udp", 7946),
+    ("udp", 4789),
+)
 """What a Swarm's members say among themselves (Docker, "Getting started with swarm mode"): the control plane, their
 gossip, and the packets of overlay networks (VXLAN), which whoever may send some can forge."""
 DOCKERS_OWN: Final = {

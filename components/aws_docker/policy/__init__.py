@@ -16,12 +16,14 @@ from .docker_no_2375 import docker_no_2375
 from .docker_no_secret_in_user_data import docker_no_secret_in_user_data
 from .docker_no_unauthenticated_listener import docker_no_unauthenticated_listener
 from .docker_provider_mutual_tls import docker_provider_mutual_tls
+from .docker_swarm_members_only import docker_swarm_members_only
 from .rule import ResourceRule, StackRule
 
 _RULES: tuple[ResourceRule | StackRule, ...] = (
     docker_no_2375,
     docker_2375_between_group_members,
     docker_2376_trusted_sources_only,
+    docker_swarm_members_only,
     docker_no_unauthenticated_listener,
     docker_no_secret_in_user_data,
     docker_instance_metadata,
@@ -46,5 +48,6 @@ __all__ = [
     "docker_no_secret_in_user_data",
     "docker_no_unauthenticated_listener",
     "docker_provider_mutual_tls",
+    "docker_swarm_members_only",
     "rules",
 ]

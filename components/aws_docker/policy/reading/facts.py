@@ -28,6 +28,8 @@ class Ingress:
     """A security group that is a source for certain, whichever it is."""
     perhaps: tuple[Doubt, ...] = ()
     """What may hold sources, or none."""
+    sure_udp: tuple[int, int] | None = None
+    """The UDP ports that it admits for certain."""
 
 
 @dataclass(frozen=True, slots=True)

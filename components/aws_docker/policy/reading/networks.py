@@ -4,9 +4,11 @@ The spellings do not clash, so one reader takes them all: a rule is read by what
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from ...core.addresses import EVERYWHERE, AddressSet, union
-from ...core.networks import SELF, AclEntry, Rule, tcp_ports
+from ...core.networks import SELF, AclEntry, Rule, ports_of, tcp_ports
+from ...core.ports import Transport
 from .facts import AclItem, Facts, Ingress
 from .values import About, Doubt, Malformed, Value, pick
 
@@ -45,8 +47,7 @@ def _lightsail(port: Value, facts: Facts) -> Ingress:
     world = EVERYWHERE if not named else EVERYWHERE.ipv4 if named == ["ipv6Cidrs"] else None
     if world is None:
         return read
-    rule = read.rule._replace(addresses=read.rule.addresses | world)
-    return Ingress(read.where, rule, read.sure, read.about, read.address, read.group, read.perhaps)
+    return replace(read, rule=read.rule._replace(addresses=read.rule.addresses | world))
 
 
 def _empty(value: Value) -> bool:
@@ -79,7 +80,9 @@ def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
     about = [each.doubt for each in (protocol, first, last) if each.doubt]
     if also is not None and also.doubt:
         about.append(also.doubt)
-    ports, sure, all_traffic = _ports(protocol, first, last, bool(also and also.doubt))
+    undecided = bool(also and also.doubt)
+    ports, sure, all_traffic = _ports(protocol, first, last, undecided)
+    udp, sure_udp, _ = _ports(protocol, first, last, undecided, "udp")
     if all_traffic:
         about = [also.doubt] if also is not None and also.doubt else []
 
@@ -108,12 +111,13 @@ def ingress(rule: Value, facts: Facts, also: Value | None = None) -> Ingress:
         groups.append(SELF)
     return Ingress(
         rule.where,
-        Rule(ports, union(addresses), frozenset(groups), frozenset(prefix_lists), all_traffic),
+        Rule(ports, union(addresses), frozenset(groups), frozenset(prefix_lists), all_traffic, udp),
         sure,
         tuple(about),
         tuple(address_doubts),
         tuple(group_doubts),
         tuple(perhaps),
+        sure_udp,
     )
 
 
@@ -137,18 +141,18 @@ def _sources(
 
 
 def _ports(
-    protocol: Value, first: Value, last: Value, undecided: bool
+    protocol: Value, first: Value, last: Value, undecided: bool, transport: Transport = "tcp"
 ) -> tuple[tuple[int, int] | None, tuple[int, int] | None, bool]:
-    """The widest TCP ports, those that are certain, and whether all traffic is meant."""
+    """The widest ports of TCP (or UDP), those that are certain, and whether all traffic is meant."""
     if protocol.doubt:
         # It may turn out to be every protocol: then on every port.
         return _WIDEST, None, False
     named = -1 if protocol.scalar is None else protocol.scalar
     if not (first.doubt or last.doubt):
-        ports = tcp_ports(named, first.scalar, last.scalar)
+        ports = ports_of(transport, named, first.scalar, last.scalar)
         all_traffic = ports == _WIDEST and Rule.of(named, 0, 0).all_traffic
         return ports, None if undecided else ports, all_traffic
-    if tcp_ports(named, 0, 65_535) is None:
+    if ports_of(transport, named, 0, 65_535) is None:
         return None, None, False
     if Rule.of(named, 0, 0).all_traffic:
         return _WIDEST, None if undecided else _WIDEST, True
