@@ -41,6 +41,13 @@ CHECKS: Final = {
             _HIGH,
         ),
         Check(
+            "swarm-open-to-the-internet",
+            "The internet reaches a port of a Docker Swarm.",
+            "Whoever has a token joins at 2377, and overlay networks (4789) take packets from whoever sends some.",
+            "Take the security group's rule away, and let members in by a group of their own.",
+            _HIGH,
+        ),
+        Check(
             "unexpected-authority",
             "The server's certificate is not of the expected CA.",
             "It may be another server at this address, which would be told what clients send.",
@@ -59,6 +66,13 @@ CHECKS: Final = {
             "Addresses that are not trusted reach a port of the Docker API.",
             "Only trusted sources may reach the Docker API, by private networks too.",
             "Narrow the security group's rule, or name the sources with --trusted.",
+            _MEDIUM,
+        ),
+        Check(
+            "swarm-open-wider-than-members",
+            "Whole networks reach a port of a Docker Swarm.",
+            "Only its members need to: every other machine there could forge packets of overlay networks (4789).",
+            "Let members in by a group of their own, whose rules name itself.",
             _MEDIUM,
         ),
         Check(

@@ -19,6 +19,7 @@ from ..core.ports import DOCKER_PLAIN_PORT, DOCKER_PORTS
 from .facts import Instance, Interface, RegionFacts
 from .findings import Unchecked
 from .reach import Reach, Region, SourceClass, Unreadable, Way
+from .swarm import SwarmOpening, swarm_openings
 
 
 class Level(StrEnum):
@@ -113,6 +114,7 @@ class Judged:
     openings: tuple[Opening, ...] = ()
     boots: tuple[BootExposure, ...] = ()
     unchecked: tuple[Unchecked, ...] = ()
+    swarms: tuple[SwarmOpening, ...] = ()
 
 
 def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | None = None) -> Judged:
@@ -122,6 +124,7 @@ def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | 
     openings: list[Opening] = []
     boots: list[BootExposure] = []
     unchecked: list[Unchecked] = []
+    swarms: list[SwarmOpening] = []
     interfaces: dict[str, list[Interface]] = {}
     for interface in facts.interfaces:
         if interface.instance:
@@ -138,6 +141,7 @@ def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | 
             arn = facts.arn("network-interface", interface.id)
             try:
                 exposure = _expose(facts, region, instance, interface, boot, trusted)
+                swarms += swarm_openings(region, instance, interface, boot.in_swarm, trusted)
             except Unreadable as error:
                 unchecked.append(Unchecked(arn, f"{error}."))
                 continue
@@ -151,7 +155,9 @@ def judge_region(facts: RegionFacts, trusted: AddressSet, only: Iterable[str] | 
         unreached = () if reached else tuple(without_tls(boot))
         if unreached or boot.private_keys or boot.swarm_keys:
             boots.append(BootExposure(instance, subject, unreached, boot.private_keys, boot.swarm_keys))
-    return Judged(facts.region, tuple(exposures), tuple(openings), tuple(boots), tuple(unchecked))
+    return Judged(
+        facts.region, tuple(exposures), tuple(openings), tuple(boots), tuple(unchecked), tuple(swarms)
+    )
 
 
 def _expose(

@@ -19,7 +19,7 @@ from .findings import Closing, Finding, Step, StepKind, Unchecked
 from .host_status import HostStatus, Standing
 from .reach import Region
 from .verdicts import PortJudgement, Verdict
-from .wording import boot_findings, opening_finding
+from .wording import boot_findings, opening_finding, swarm_findings
 
 _FLEET: Final = "aws-docker:index:DockerFleet"
 _COMPONENTS: Final = ("aws-docker:index:DockerHost", _FLEET)
@@ -166,6 +166,7 @@ def configuration_drift(
             message = f"Wider than {intent.name} intends: {finding.message}"
             finding = replace(finding, kind="drift", message=message)
         drift.append(finding)
+    drift += swarm_findings(judged)
     drift += boot_findings(judged)
     drift += _certificates(intent, now or datetime.datetime.now(datetime.UTC))
     subject = f"arn:aws:ec2:{intent.region}:{intent.account}:instance/{intent.instance}"

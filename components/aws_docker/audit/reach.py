@@ -1,10 +1,12 @@
-"""Decides exactly which sources reach a TCP port of a network interface, and by which rule, ACL and route. Pure.
+"""Decides exactly which sources reach a port of a network interface, and by which rule, ACL and route. Pure.
 
 A packet needs all of it: a security group's rule (rules only add), the subnet's network ACL in both directions (it
 keeps no state, and applies to nothing that stays inside the subnet), and a route back to its source: inside the VPC,
 by an internet gateway where the interface has a public address, by a peering connection from the peer's own networks,
 by a transit gateway, VPN or other target from whatever is routed there. Sets of addresses and first matches are
 networks.py's to compute.
+
+Over UDP nobody needs an answer to do harm, so there the network ACL's way in is all that counts of it.
 
 A client may choose the port it connects from, so an ACL that lets answers out to any client port lets somebody in.
 Which addresses stand behind a transit gateway or a VPN, and what a middlebox does, AWS does not say here: their class
@@ -19,6 +21,7 @@ from typing import Final
 
 from ..core.addresses import EMPTY, EVERYWHERE, AddressSet, union
 from ..core.networks import SELF, AclEntry, acl_admits, admits
+from ..core.ports import Transport
 from ..core.trust import NEVER_SOURCES, PRIVATE
 from .facts import Acl, GroupRule, Interface, RegionFacts, RouteTable
 
@@ -133,7 +136,7 @@ class Region:
     def __init__(self, facts: RegionFacts) -> None:
         self.facts = facts
         self._routed_by: dict[str, list[tuple[str, AddressSet]]] = {}
-        self._admitted: dict[tuple[str, int], tuple[AddressSet, AddressSet]] = {}
+        self._admitted: dict[tuple[str, int, Transport], tuple[AddressSet, AddressSet]] = {}
 
     @cached_property
     def _members(self) -> Mapping[str, AddressSet]:
@@ -145,14 +148,14 @@ class Region:
                 members.setdefault(group, []).extend((*interface.private, *interface.ipv6))
         return {group: AddressSet.of(addresses) for group, addresses in members.items()}
 
-    def reach(self, interface: Interface, port: int) -> Reach:
+    def reach(self, interface: Interface, port: int, transport: Transport = "tcp") -> Reach:
         """Who reaches this port. Raises Unreadable where a part of the answer is missing."""
         ways: list[Way] = []
         unresolved: list[str] = []
         sources = self._sources(interface)
         acl = self._acl(interface)
-        admitted, ordinary = self._through(acl, port)
-        for rule, named, problem in self._admitted_by_rules(interface, port):
+        admitted, ordinary = self._through(acl, port, transport)
+        for rule, named, problem in self._admitted_by_rules(interface, port, transport):
             if problem:
                 unresolved.append(problem)
             for source in sources:
@@ -161,7 +164,7 @@ class Region:
                 if not inside:
                     through &= admitted
                 if through:
-                    passage = None if inside else _passage(acl, port, through, ordinary)
+                    passage = None if inside else _passage(acl, port, through, ordinary, transport)
                     ways.append(Way(rule, source, through, passage))
         # Whom an unread list or group lets in is not known: that no rule names them can't be said then.
         stops = tuple(
@@ -187,7 +190,7 @@ class Region:
                 yield Stop(source.kind, source.via, Barrier.RULE if passes else Barrier.ACL, acl.id)
 
     def _admitted_by_rules(
-        self, interface: Interface, port: int
+        self, interface: Interface, port: int, transport: Transport
     ) -> Iterator[tuple[GroupRule, AddressSet, str | None]]:
         """Each rule about a port, whom it names besides the interface itself, and what could not be resolved."""
         own = AddressSet.of((*interface.private, *interface.ipv6))
@@ -195,7 +198,7 @@ class Region:
             if group not in self.facts.rules:
                 raise Unreadable(f"the rules of {group} are not known")
             for rule in self.facts.rules[group]:
-                if admits(rule.rule, port):
+                if admits(rule.rule, port, transport):
                     named, problem = self.sources_of(rule)
                     yield rule, named - own, problem
 
@@ -222,16 +225,20 @@ class Region:
             raise Unreadable(f"the network ACL of {interface.subnet} is not known")
         return acl
 
-    def _through(self, acl: Acl, port: int) -> tuple[AddressSet, AddressSet]:
+    def _through(self, acl: Acl, port: int, transport: Transport) -> tuple[AddressSet, AddressSet]:
         """Who gets through an ACL in both directions, and who does from an ephemeral port."""
-        known = self._admitted.get((acl.id, port))
+        known = self._admitted.get((acl.id, port, transport))
         if known is None:
-            inward = acl_admits(acl.ingress, port)
+            inward = acl_admits(acl.ingress, port, transport=transport)
             known = (
-                inward & acl_admits(acl.egress, _FIRST_PORT, _LAST_PORT),
-                inward & acl_admits(acl.egress, FIRST_EPHEMERAL, _LAST_PORT),
+                (inward, inward)
+                if transport == "udp"
+                else (
+                    inward & acl_admits(acl.egress, _FIRST_PORT, _LAST_PORT),
+                    inward & acl_admits(acl.egress, FIRST_EPHEMERAL, _LAST_PORT),
+                )
             )
-            self._admitted[acl.id, port] = known
+            self._admitted[acl.id, port, transport] = known
         return known
 
     def _sources(self, interface: Interface) -> list[Source]:
@@ -306,12 +313,14 @@ class Region:
         yield from found.items()
 
 
-def _passage(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet) -> Passage:
+def _passage(acl: Acl, port: int, through: AddressSet, ordinary: AddressSet, transport: Transport) -> Passage:
     first = str(next(through.networks()).network_address)
-    inward = _deciding(acl.ingress, port, first)
+    inward = _deciding(acl.ingress, port, first, transport)
     return Passage(acl.id, inward.number if inward else None, not through <= ordinary)
 
 
-def _deciding(entries: tuple[AclEntry, ...], port: int, address: str) -> AclEntry | None:
+def _deciding(
+    entries: tuple[AclEntry, ...], port: int, address: str, transport: Transport
+) -> AclEntry | None:
     ordered = sorted(entries, key=lambda entry: entry.number)
-    return next((e for e in ordered if admits(e, port) and address in e.addresses), None)
+    return next((e for e in ordered if admits(e, port, transport) and address in e.addresses), None)

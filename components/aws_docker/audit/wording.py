@@ -9,10 +9,12 @@ from typing import Final
 
 from ..core.checks import Severity
 from ..core.dockerd import Listener
-from .exposures import BootExposure, InterfaceExposure, Judged, Level, Opening
-from .facts import Instance
+from ..core.ports import Transport
+from .exposures import BootExposure, Judged, Level, Opening
+from .facts import Instance, Interface
 from .findings import Closing, Finding, Step, StepKind
 from .reach import FIRST_EPHEMERAL, SourceClass, Way
+from .swarm import SwarmLevel, SwarmOpening
 
 _SEVERITIES: Final = {
     Level.INTERNET_WITHOUT_TLS: Severity.CRITICAL,
@@ -27,7 +29,21 @@ def audit_findings(judged: Judged) -> Iterator[Finding]:
     """What the audit finds in a region."""
     for opening in judged.openings:
         yield opening_finding(opening, judged.region, ", which no --trusted names,")
+    yield from swarm_findings(judged)
     yield from boot_findings(judged)
+
+
+def swarm_findings(judged: Judged) -> Iterator[Finding]:
+    """Who reaches a Swarm's ports beside its members."""
+    for opening in judged.swarms:
+        yield Finding(
+            str(opening.level),
+            Severity.HIGH if opening.certain and opening.level is SwarmLevel.INTERNET else Severity.MEDIUM,
+            opening.arn,
+            _swarm_sentence(opening),
+            tuple(_path(opening.interface, way, transport) for transport, way in opening.ways),
+            close=_revoke([way for _, way in opening.ways], judged.region),
+        )
 
 
 def opening_finding(opening: Opening, region: str, whose: str) -> Finding:
@@ -37,7 +53,7 @@ def opening_finding(opening: Opening, region: str, whose: str) -> Finding:
         _SEVERITIES[opening.level],
         opening.arn,
         _sentence(opening, whose),
-        tuple(_path(opening.exposure, way) for way in opening.ways),
+        tuple(_path(opening.exposure.interface, way) for way in opening.ways),
         tuple(listens(where, listener) for where, listener in opening.listeners),
         _close(opening.level, opening.ways, region),
     )
@@ -51,13 +67,8 @@ def boot_findings(judged: Judged) -> Iterator[Finding]:
 
 def _sentence(opening: Opening, whose: str) -> str:
     instance, interface = opening.exposure.instance, opening.exposure.interface
-    what = (
-        f"{instance.name} ({instance.id}, {interface.id})"
-        if instance.name
-        else f"{instance.id} ({interface.id})"
-    )
+    what, state = _place(instance, interface)
     ports = " and ".join(str(port.port) for port in opening.ports)
-    state = "" if instance.state == "running" else f", which is {instance.state},"
     match opening.level:
         case Level.INTERNET | Level.INTERNET_WITHOUT_TLS:
             who = "The internet reaches"
@@ -74,13 +85,36 @@ def _sentence(opening: Opening, whose: str) -> str:
     return f"{who} TCP {ports} of {what}{state}{what_for}."
 
 
-def _path(exposure: InterfaceExposure, way: Way) -> tuple[Step, ...]:
+def _swarm_sentence(opening: SwarmOpening) -> str:
+    what, state = _place(opening.instance, opening.interface)
+    ports = " and ".join(f"{transport.upper()} {port}" for transport, port in opening.ports)
+    if opening.level is SwarmLevel.INTERNET:
+        who = "The internet reaches"
+    else:
+        who = (
+            f"{opening.outside.summary(_MOST_NETWORKS, ' and others')}, which are no group of members, reach"
+        )
+    sure = (
+        "" if opening.certain else "; nothing says that it is in one, and other programs use these ports, too"
+    )
+    return f"{who} {ports} of {what}{state}, a Docker Swarm's{sure}."
+
+
+def _place(instance: Instance, interface: Interface) -> tuple[str, str]:
+    """An interface in a sentence, and what is to be said of its instance's state."""
+    named = f"{instance.name} ({instance.id}, {interface.id})"
+    state = "" if instance.state == "running" else f", which is {instance.state},"
+    return (named if instance.name else f"{instance.id} ({interface.id})"), state
+
+
+def _path(interface: Interface, way: Way, transport: Transport = "tcp") -> tuple[Step, ...]:
     rule = way.rule
-    first, last = rule.rule.ports or (0, 0)
+    first, last = (rule.rule.ports if transport == "tcp" else rule.rule.udp) or (0, 0)
     ports = (
         "every port" if (first, last) == (0, 65_535) else str(first) if first == last else f"{first}-{last}"
     )
-    allows = f"{rule.group} rule {rule.id} allows {rule.source} on {ports}"
+    of = "UDP " if transport == "udp" else ""
+    allows = f"{rule.group} rule {rule.id} allows {rule.source} on {of}{ports}"
     steps = [Step(StepKind.RULE, rule.id, allows, rule.group)]
     if (passage := way.acl) is not None:
         text = f"{passage.acl} rule {'?' if passage.number is None else passage.number} allows it in"
@@ -89,7 +123,7 @@ def _path(exposure: InterfaceExposure, way: Way) -> tuple[Step, ...]:
         steps.append(Step(StepKind.ACL, passage.acl, text))
     match way.source.kind:
         case SourceClass.INTERNET:
-            lead = ", ".join((*exposure.interface.public, *exposure.interface.ipv6))
+            lead = ", ".join((*interface.public, *interface.ipv6))
             text = f"{way.source.via} leads to {lead}"
         case SourceClass.SUBNET | SourceClass.VPC:
             text = f"inside {way.source.via}"
@@ -107,6 +141,10 @@ def _close(level: Level, ways: Sequence[Way], region: str) -> tuple[Closing, ...
     if level is Level.TRUSTED_WITHOUT_TLS:
         hint = "start dockerd with --tlsverify, --tlscacert, --tlscert and --tlskey beside -H (docs/how-it-works.md)"
         return (Closing(hint),)
+    return _revoke(ways, region)
+
+
+def _revoke(ways: Sequence[Way], region: str) -> tuple[Closing, ...]:
     rules = dict.fromkeys((way.rule.group, way.rule.id) for way in ways)
     return tuple(
         Closing(

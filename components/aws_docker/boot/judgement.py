@@ -60,6 +60,8 @@ class BootJudgement:
 
     swarm_keys: tuple[str, ...] = ()
     """Where a Swarm's join tokens and unlock keys stand."""
+    in_swarm: bool = False
+    """Whether the machine's engine makes a Swarm or joins one, whose ports it then serves."""
 
     @property
     def unsafe(self) -> tuple[BootListener, ...]:
@@ -116,6 +118,7 @@ def judge(user_data: str | bytes) -> BootJudgement:
         tuple(dict.fromkeys(shown(where) for where in machine.keys.values())),
         tuple(dict.fromkeys(shown(sentence) for sentence in undecoded)),
         tuple(dict.fromkeys(shown(where) for where in machine.swarm_keys.values())),
+        machine.in_swarm,
     )
 
 

@@ -131,32 +131,34 @@ def reachable(rules: Iterable[Rule], port: int) -> Reachability:
     )
 
 
-def acl_admits(entries: Iterable[AclEntry], port: int, last_port: int | None = None) -> AddressSet:
-    """Exactly the addresses that one direction of a network ACL admits to a TCP port.
+def acl_admits(
+    entries: Iterable[AclEntry], port: int, last_port: int | None = None, transport: Transport = "tcp"
+) -> AddressSet:
+    """Exactly the addresses that one direction of a network ACL admits to a port.
 
     The lowest-numbered entry that matches decides, and what matches none is denied (AWS, "Network ACL rules"). With
     `last_port`, the addresses for which at least one port from `port` to `last_port` is admitted: an ACL keeps no
     state, so a connection also needs the answers' way back to one of the client's ephemeral ports.
     """
     about = [
-        entry
+        (entry, ports)
         for entry in sorted(entries, key=lambda entry: entry.number)
-        if entry.ports is not None
-        and entry.ports[0] <= (port if last_port is None else last_port)
-        and port <= entry.ports[1]
+        if (ports := entry.ports if transport == "tcp" else entry.udp) is not None
+        and ports[0] <= (port if last_port is None else last_port)
+        and port <= ports[1]
     ]
     # Between two of these ports no entry begins or ends, so one port answers for all.
     starts = {port}
     if last_port is not None:
-        edges = chain.from_iterable((first, last + 1) for first, last in (e.ports for e in about if e.ports))
+        edges = chain.from_iterable((first, last + 1) for _, (first, last) in about)
         starts.update(edge for edge in edges if port < edge <= last_port)
     return union(_first_match(about, start) for start in starts)
 
 
-def _first_match(entries: Iterable[AclEntry], port: int) -> AddressSet:
+def _first_match(entries: Iterable[tuple[AclEntry, tuple[int, int]]], port: int) -> AddressSet:
     admitted, decided = EMPTY, EMPTY
-    for entry in entries:
-        if admits(entry, port):
+    for entry, (first, last) in entries:
+        if first <= port <= last:
             if entry.allow:
                 admitted |= entry.addresses - decided
             decided |= entry.addresses

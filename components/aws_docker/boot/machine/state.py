@@ -77,6 +77,7 @@ class Machine:
     followed: set[str] = field(default_factory=set[str])
     """Paths of scripts that were followed where something runs them."""
     runs_docker: bool = False
+    in_swarm: bool = False
     size: int = 0
     steps: int = 0
     changes: int = 0

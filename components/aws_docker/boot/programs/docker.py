@@ -59,6 +59,8 @@ def _docker(scope: Scope, argv: list[str]) -> None:
         return
     if not remote and base(argv[0]).startswith("docker"):
         machine.runs_docker = True
+    if not remote and rest[:2] in (["swarm", "init"], ["swarm", "join"]):
+        machine.in_swarm = True
     if verb == "container" and rest[1:]:
         rest = rest[1:]
         verb = rest[0]

@@ -1,7 +1,6 @@
 """Judges who reaches a Docker Swarm's ports beside its members: the internet always, others where a Swarm is at work.
 
-Other programs have the same ports: VXLAN of any kind is UDP 4789, and members of other clusters gossip on 7946. So a
-rule that does not name the port of a Swarm's managers, on a resource that does not, says nothing of private networks.
+Of private networks nothing is said where no rule of the resource is for a Swarm's managers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,16 +9,13 @@ from typing import Final
 from ...core.addresses import AddressSet, Network
 from ...core.networks import admits
 from ...core.ports import DOCKER_PLAIN_PORT, SWARM_MANAGEMENT_PORT, SWARM_PORTS, Transport
+from ...core.swarm import more_than_members, names_a_swarm
 from ...core.trust import PRIVATE, too_wide
 from ..configuration import Trusted
 from ..findings import Finding, doubtful, shown, violation
 from ..reading.facts import Facts, Forward, Ingress
 from ..reading.values import About
 
-_FEW: Final = 8
-"""Ports of a range that is meant for what stands in it."""
-_SMALLEST_SUBNETS: Final = {4: 28, 6: 64}
-"""Prefix lengths of AWS's smallest subnets ("Subnet CIDR blocks"): what is smaller names machines, such as members."""
 _HINT: Final = "let the members alone in, by a rule whose source is their own group"
 
 
@@ -41,10 +37,7 @@ def swarm_findings(facts: Facts, members: Trusted, swarm: bool = False) -> Itera
 
 def _names_a_swarm(rule: Ingress) -> bool:
     # The widest range that it may turn out to have, or what of it is certain.
-    return any(
-        ports is not None and ports[0] <= SWARM_MANAGEMENT_PORT <= ports[1] < ports[0] + _FEW
-        for ports in (rule.rule.ports, rule.sure)
-    )
+    return names_a_swarm(rule.rule.ports) or names_a_swarm(rule.sure)
 
 
 def _ingress(rule: Ingress, members: Trusted, swarm: bool) -> Iterator[Finding]:
@@ -71,9 +64,7 @@ def _others(addresses: AddressSet, swarm: bool) -> Iterator[Network]:
     if too_wide(public) or (swarm and public):
         yield from (each for each in addresses.networks() if AddressSet.of([each]) & public)
     if swarm:
-        for each in (addresses & PRIVATE).networks():
-            if each.prefixlen <= _SMALLEST_SUBNETS[each.version]:
-                yield each
+        yield from more_than_members(addresses & PRIVATE)
 
 
 def _surely(rule: Ingress, transport: Transport, port: int) -> bool:
