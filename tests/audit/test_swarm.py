@@ -90,6 +90,13 @@ def test_members_by_their_group_or_by_their_addresses(source: str) -> None:
     assert findings(region(rules, others=others, routes=IGW, user_data=JOINS)) == []
 
 
+def test_a_member_of_another_network_is_not_the_internet() -> None:
+    """AWS sends it over the peering, or by its global IPv6 address: it is named by its group either way."""
+    away = replace(OTHER, groups=("sg-2",), vpc="vpc-2", private=("10.9.0.20",), ipv6=("2001:db8:bb00::20",))
+    rules = [of(protocol, port, "sg-2") for protocol, port in SWARM_PORTS]
+    assert findings(region(rules, others=[away], routes=IGW, user_data=JOINS)) == []
+
+
 def test_what_opens_2375_too_is_told_as_that() -> None:
     every = rule("0.0.0.0/0", IpProtocol="-1", FromPort=-1, ToPort=-1)
     facts = region([every], routes=IGW, user_data=JOINS)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from aws_docker.core.ports import SWARM_PORTS
-from aws_docker.policy import docker_swarm_members_only, rules
-from aws_docker.policy.testing import UNKNOWN, analyze
+from aws_docker.policy import docker_host_exposure, docker_swarm_members_only, rules
+from aws_docker.policy.testing import UNKNOWN, Outcome, Resource, analyze, analyze_stack
 from tests.policy.corpus import GROUP, SWARM, VPC_RULE
 
 
@@ -57,3 +57,42 @@ def test_a_source_that_is_not_known_yet_is_advisory() -> None:
 def test_what_opens_2375_too_is_said_once() -> None:
     wide = {"ingress": [{"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": ["0.0.0.0/0"]}]}
     assert SWARM not in {each.policy for each in analyze(rules(), GROUP, wide).violations}
+
+
+JOINS = "#!/bin/sh\nyum install -y docker\ndocker swarm join --token $(cat /run/token) 10.0.1.10:2377\n"
+NO_SWARM = "#!/bin/sh\nyum install -y docker\nsystemctl start docker\n"
+
+
+def _stack(document: str, **source: Any) -> Outcome:
+    """A machine, its group, and a rule of its own for VXLAN, which by itself says nothing of a Swarm."""
+    made = [
+        Resource(
+            "aws:ec2/instance:Instance",
+            "host",
+            {"userData": document, "vpcSecurityGroupIds": ["sg-1"]},
+        ),
+        Resource(GROUP, "group", {"id": "sg-1"}),
+        Resource(VPC_RULE, "overlays", _rule("udp", 4789, **source)),
+    ]
+    return analyze_stack(docker_host_exposure, made)
+
+
+def test_a_whole_network_at_a_member_of_a_swarm_is_an_exposure() -> None:
+    (violation,) = _stack(JOINS, cidrIpv4="10.0.0.0/16").at("mandatory")
+    assert violation.urn.endswith("::host")
+    assert "in overlays the rule admits 10.0.0.0/16 to" in violation.message
+    assert "UDP 4789" in violation.message
+
+
+@pytest.mark.parametrize(
+    ("document", "source"),
+    [
+        (NO_SWARM, {"cidrIpv4": "10.0.0.0/16"}),
+        (JOINS, {"referencedSecurityGroupId": "sg-1"}),
+        (JOINS, {"referencedSecurityGroupId": UNKNOWN}),
+        (JOINS, {"cidrIpv4": "10.0.1.11/32"}),
+    ],
+    ids=["no Swarm", "members", "members to come", "a member by its address"],
+)
+def test_members_and_machines_without_a_swarm_pass(document: str, source: dict[str, str]) -> None:
+    assert _stack(document, **source).text == ""

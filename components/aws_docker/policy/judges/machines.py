@@ -25,6 +25,11 @@ def runs_docker(machine: Machine) -> bool:
     return any(judged.runs_docker for _, judged in documents(machine))
 
 
+def in_swarm(machine: Machine) -> bool:
+    """Whether a machine is known to make a Docker Swarm, or to join one."""
+    return any(judged.in_swarm for _, judged in documents(machine))
+
+
 def listener_findings(facts: Facts) -> Iterator[Finding]:
     """Every listener of dockerd that asks no certificate of a client, and what could not be read."""
     for machine in facts.machines:

@@ -16,8 +16,9 @@ from ..findings import Certainty, Finding, guarded, violation
 from ..reading.facts import Facts, Ingress
 from ..reading.join import Forwarded, Host, Index
 from ..reading.table import read
-from .machines import documents, listener_finding
+from .machines import documents, in_swarm, listener_finding
 from .sources import network_findings
+from .swarm import swarm_findings
 
 _DOCKER_PORTS: Final = (2375, 2376)
 
@@ -29,6 +30,8 @@ def exposure_findings(index: Index, configured: Settings) -> Iterator[tuple[str,
             yield resource.urn, finding
     for host in index.hosts():
         for finding in guarded(partial(_host, host, index, configured)):
+            yield host.resource.urn, finding
+        for finding in guarded(partial(_swarm, host, index, configured)):
             yield host.resource.urn, finding
         for forwarded in index.forwarded(host.resource):
             for finding in guarded(partial(_forwarded, forwarded, host)):
@@ -75,6 +78,18 @@ def _host(host: Host, index: Index, configured: Settings) -> Iterator[Finding]:
                 f"{host.resource.name}: {says}, behind {groups}, which this stack did not make, so who reaches it "
                 "cannot be told here; the audit can",
             )
+
+
+def _swarm(host: Host, index: Index, configured: Settings) -> Iterator[Finding]:
+    """Who reaches a Swarm's ports on a machine that makes one or joins one, by rules that do not say so themselves."""
+    if not any(map(in_swarm, host.facts.machines)):
+        return
+    for group in host.groups:
+        for resource, rule in group.rules:
+            resolved, _ = index.with_entries(resource, rule)
+            for finding in swarm_findings(Facts(ingress=[resolved]), configured.trusted, swarm=True):
+                text = f"its user-data makes or joins a Docker Swarm, and in {resource.name} {finding.text}"
+                yield Finding(finding.certainty, text)
 
 
 def _forwarded(forwarded: Forwarded, host: Host) -> Iterator[Finding]:
