@@ -108,7 +108,10 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
         config["clients"] = ["ci"]
         trusted["trustedCidrs"] = ["10.0.0.0/8", "2001:db8:7::/48"]
     if example == "swarm":
-        config = {"subnetIds": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]]}
+        config = {
+            "subnetIds": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "workers": {"one": "m7g.large"},
+        }
     if example == "stack-reference":
         config["networkStack"] = "organization/network/local"
     if example in ("existing-vpc", "private", "tunnel", "several-clients", "own-component"):
