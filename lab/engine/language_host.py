@@ -4,6 +4,7 @@ It runs programs, policy packs and component plugins with the Python of their `v
 one that runs the lab. Programs do not depend on it: where the real one is on PATH, that is used.
 """
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -176,8 +177,9 @@ def run_program(request: Any) -> Any:
 
     try:
         failed = bool(LanguageServer(program).Run(request, None).error)
-    except RunError:
-        # The SDK has shown it; then it ends the program's other tasks, which fail with the same again.
+    except (RunError, asyncio.InvalidStateError):
+        # The SDK has shown it; then it ends the program's other tasks, which fail with the same again, or, where the
+        # engine answers a function's call at that moment, for their future has been cancelled (pulumi.runtime.invoke).
         failed = True
     # The SDK has shown the message; said again as the program's error, the user would read it twice.
     return language_pb2.RunResponse(bail=failed)

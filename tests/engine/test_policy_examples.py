@@ -64,6 +64,7 @@ UNDONE: Mapping[str, tuple[str, str, str]] = {
         NO_LISTENER,
     ),
     "fleet": (_TRANSFORM.format(kind=_RULE, changed={"fromPort": 2370}), "", NO_2375),
+    "swarm": (_TRANSFORM.format(kind=_RULE, changed={"fromPort": 2370}), "", NO_2375),
     "own-component": (_TRANSFORM.format(kind=_RULE, changed={"ipProtocol": "-1"}), "", NO_2375),
     "stack-reference": (
         _TRANSFORM.format(kind=_INSTANCE, changed={"metadataOptions": {"httpPutResponseHopLimit": 2}}),
@@ -106,6 +107,11 @@ def _settings(cloud: Cloud, example: str) -> tuple[dict[str, Any], dict[str, Any
     if example == "own-component":
         config["clients"] = ["ci"]
         trusted["trustedCidrs"] = ["10.0.0.0/8", "2001:db8:7::/48"]
+    if example == "swarm":
+        config = {
+            "subnetIds": [ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+            "workers": {"one": "m7g.large"},
+        }
     if example == "stack-reference":
         config["networkStack"] = "organization/network/local"
     if example in ("existing-vpc", "private", "tunnel", "several-clients", "own-component"):

@@ -57,6 +57,17 @@ def test_the_readme_names_every_output() -> None:
     assert [name for name in outputs if f"`{name}`" not in readme] == []
 
 
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_recorded_demo_ended_as_intended_and_asks_nobody_for_anything(theme: str) -> None:
+    picture = (ROOT / "docs" / f"demo-{theme}.svg").read_text()
+    assert picture.count("✓") > 40
+    assert "✗" not in picture
+    assert set(re.findall(r"https?://[^\"<\s)]+", picture)) <= {
+        "http://www.w3.org/2000/svg",
+        "https://www.textualize.io",
+    }
+
+
 def test_the_finding_in_the_readme_is_what_the_audit_prints() -> None:
     (shown,) = re.findall(r"```text\n(critical .*?)```", (ROOT / "README.md").read_text(), re.S)
     printed = io.StringIO()

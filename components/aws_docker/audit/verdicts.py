@@ -108,6 +108,7 @@ def _says_nothing(conversation: Conversation) -> bool:
     """Whether nothing came that tells one server from another."""
     return (
         conversation.ping is None
+        and conversation.version is None
         and conversation.certificate is None
         and conversation.tls_version is None
         and conversation.question is not Question.VERIFIED
