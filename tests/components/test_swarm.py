@@ -12,6 +12,8 @@ from aws_docker import DockerFleet, DockerHostError
 from aws_docker.core.ports import SWARM_PORTS
 from aws_docker.host import members, membership, userdata
 from aws_docker.host.container_networks import container_address_pools, overlay_pool
+from aws_docker.policy import docker_host_exposure, docker_no_secret_in_user_data, docker_swarm_members_only
+from aws_docker.policy.testing import Resource, analyze, analyze_stack
 
 from .conftest import Stack
 
@@ -74,6 +76,31 @@ def test_what_the_members_share(stack: Stack) -> None:
     for host in "abcvw":
         groups = stack[f"ci-{host}-interface"]["securityGroups"]
         assert groups == ["ci-security-group-id", "ci-swarm-security-group-id"]
+
+
+def test_the_policies_say_nothing_of_it(stack: Stack) -> None:
+    """Nor where somebody else's rule would be one too many."""
+    swarm(stack)
+    config = {"trustedCidrs": FIVE["trusted_cidrs"]}
+    said = {
+        name: outcome.text
+        for name, made in stack.resources.items()
+        if (
+            outcome := analyze(
+                [docker_swarm_members_only, docker_no_secret_in_user_data], made.type, made.inputs
+            )
+        ).text
+    }
+    assert said == {}
+    resources = [
+        Resource(made.type, name, {"id": f"{name}-id", **made.inputs})
+        for name, made in stack.resources.items()
+    ]
+    assert "Swarm" not in analyze_stack(docker_host_exposure, resources, config=config).text
+    rule = {**stack["ci-swarm-from-udp-4789"], "cidrIpv4": "0.0.0.0/0"}
+    assert analyze(docker_swarm_members_only, stack.resources["ci-swarm-from-udp-4789"].type, rule).at(
+        "mandatory"
+    )
 
 
 def test_a_fleet_without_managers_has_nothing_of_it(stack: Stack) -> None:
