@@ -102,7 +102,7 @@ class Swarm:
             host.machine.boot()
         self.wait_ready(self.hosts)
 
-    def wait_ready(self, names: Any, timeout: float = 180) -> None:
+    def wait_ready(self, names: Any, timeout: float = 300) -> None:
         for name in names:
             self.hosts[name].machine.wait_ready(timeout)
 

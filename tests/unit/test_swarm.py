@@ -34,6 +34,8 @@ class World:
         self.joined: list[dict[str, Any]] = []
         monkeypatch.setattr(program, "OWNER", folder / "owner")
         monkeypatch.setattr(program, "ask", self.dockerd)
+        self.silent: set[str] = set()
+        monkeypatch.setattr(program, "answers", lambda address: address not in self.silent)
 
     def parameter_store(self, action: str, Name: str, **more: Any) -> dict[str, Any]:
         if action == "GetParameter":
@@ -96,6 +98,19 @@ def test_one_begins_and_the_others_join(world: World) -> None:
     assert [each["JoinToken"] for each in world.joined] == ["SWMTKN-1-m", "SWMTKN-1-w"]
     assert world.joined[0]["RemoteAddrs"] == ["10.0.0.2:2377", "10.0.0.3:2377"]
     assert world.begun == ["10.0.0.2"]
+
+
+def test_it_joins_by_managers_that_answer_and_waits_while_none_does(world: World) -> None:
+    assert begins(world, "a", "i-a")
+    publish(world, "a", "i-a", "cluster-a")
+    world.silent = {"10.0.0.1", "10.0.0.3"}
+    member, told = world.member("b", "i-b")
+    with pytest.raises(program.Later, match="answers"):
+        member.enter(told)
+    assert world.joined == []
+    world.silent = {"10.0.0.3"}
+    member.enter(told)
+    assert [each["RemoteAddrs"] for each in world.joined] == [["10.0.0.1:2377"]]
 
 
 def test_it_dies_after_its_claim_or_before_its_tokens_are_out(world: World) -> None:

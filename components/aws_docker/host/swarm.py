@@ -91,6 +91,7 @@ class Member:
         self.host = host
         self.looked = 0.0
         self.pending = 0.0
+        self.entering = False
         self.instance = ""
 
     def settings(self) -> dict[str, Any]:
@@ -117,7 +118,7 @@ class Member:
         if state == "inactive":
             self.enter(swarm)
         elif state == "active":
-            self.pending = 0
+            self.pending, self.entering = 0, False
             if about.get("ControlAvailable"):
                 self.manage(swarm, about)
             self.say("")
@@ -127,7 +128,7 @@ class Member:
             # A join that fails goes on for ever: it may have a token that is none any more.
             self.pending = self.pending or time.monotonic()
             self.say("%s: %s" % (state, about.get("Error") or "it joins"))
-            if time.monotonic() > self.pending + PATIENCE:
+            if (state == "error" and self.entering) or time.monotonic() > self.pending + PATIENCE:
                 self.pending = 0
                 ask("POST", "/swarm/leave?force=true")
         with contextlib.suppress(Later):
@@ -148,7 +149,11 @@ class Member:
         own = {"ListenAddr": "%s:%d" % (address, PORT), "AdvertiseAddr": address, "DataPathAddr": address}
         if token.startswith("SWMTKN-"):
             others = [swarm["members"][name] for name in swarm["managers"] if name != swarm["name"]]
-            remotes = ["%s:%d" % (other, PORT) for other in others]
+            # dockerd takes one of them at random, and gives up after a few that are no managers yet.
+            remotes = ["%s:%d" % (other, PORT) for other in others if answers(other)]
+            if not remotes:
+                raise Later("no manager of the Swarm answers")
+            self.entering = True
             self.host.write(OWNER, self.instance)
             ask("POST", "/swarm/join", {**own, "RemoteAddrs": remotes, "JoinToken": token})
         elif role == "worker":
@@ -330,6 +335,14 @@ class Member:
             change(node, Availability=before)
         until(lambda: services() >= complete)
         ask("DELETE", "/configs/%s" % held["ID"])
+
+
+def answers(address: str) -> bool:
+    try:
+        socket.create_connection((address, PORT), 2).close()
+    except OSError:
+        return False
+    return True
 
 
 def until(condition: Any) -> None:
