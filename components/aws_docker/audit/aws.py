@@ -120,8 +120,8 @@ def one_by_one(
 
 
 def client_of(session: Session, service: str, region: str) -> Any:
-    """A client of boto3's, with retries and time limits."""
-    return session.client(service, region_name=region, config=_CONFIG)
+    """A client of boto3's, with retries and time limits; in the session's own region where none is known."""
+    return session.client(service, region_name=region or session.region_name, config=_CONFIG)
 
 
 def _gone(error: ClientError) -> bool:

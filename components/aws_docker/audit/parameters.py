@@ -29,7 +29,7 @@ def fetch_statuses(session: Any, hosts: Sequence[Expected]) -> list[HostStatus]:
         for start in range(0, len(names), _MOST):
             some = names[start : start + _MOST]
             try:
-                answer = _client(session, region).get_parameters(Names=some, WithDecryption=False)
+                answer = _client(session, "ssm", region).get_parameters(Names=some, WithDecryption=False)
             except (ClientError, BotoCoreError) as error:
                 problems |= {(region, name): _reason(error) for name in some}
                 continue
@@ -39,9 +39,8 @@ def fetch_statuses(session: Any, hosts: Sequence[Expected]) -> list[HostStatus]:
     for region in dict.fromkeys(host.region for host in hosts):
         instances = [host.instance for host in hosts if host.region == region]
         with suppress(ClientError, BotoCoreError):
-            powers |= {
-                (region, instance): power for instance, power in fetch_powers(session, region, instances)
-            }
+            found = fetch_powers(_client(session, "ec2", region), instances)
+            powers |= {(region, instance): power for instance, power in found}
     return [beside(_status(host, read, problems), powers.get((host.region, host.instance))) for host in hosts]
 
 
@@ -58,11 +57,12 @@ def _status(
     )
 
 
-def _client(session: Any, region: str) -> Any:
+def _client(session: Any, service: str, region: str) -> Any:
+    # Of less patience than the audit's: where AWS cannot be asked, the host still can.
     config = Config(
         connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"mode": "standard", "total_max_attempts": 3}
     )
-    return session.client("ssm", region_name=region or session.region_name, config=config)
+    return session.client(service, region_name=region or session.region_name, config=config)
 
 
 def _reason(error: Exception) -> str:

@@ -26,13 +26,12 @@ class Refused(Exception):
     """EC2 refuses, or cannot be asked, and waiting will not help."""
 
 
-def fetch_powers(session: Any, region: str, instances: Sequence[str]) -> Iterator[tuple[str, Power]]:
-    """What EC2 says of those instances that there are; raises ClientError or BotoCoreError where it says nothing."""
+def fetch_powers(asking: Any, instances: Sequence[str]) -> Iterator[tuple[str, Power]]:
+    """What EC2 says, by a client of it, of those instances that there are; raises ClientError or BotoCoreError where it
+    says nothing."""
     # By a filter: an id that is gone would fail the call for all.
     wanted = [{"Name": "instance-id", "Values": list(dict.fromkeys(instances))[:200]}]
-    for page in (
-        client_of(session, "ec2", region).get_paginator("describe_instances").paginate(Filters=wanted)
-    ):
+    for page in asking.get_paginator("describe_instances").paginate(Filters=wanted):
         for each in (instance for found in page["Reservations"] for instance in found["Instances"]):
             yield (
                 str(each["InstanceId"]),
@@ -47,7 +46,7 @@ def fetch_powers(session: Any, region: str, instances: Sequence[str]) -> Iterato
 def require_known(session: Any, host: Expected) -> None:
     """Raises Refused where EC2 cannot be asked of a host's instance, or knows it no more."""
     try:
-        known = list(fetch_powers(session, host.region, [host.instance]))
+        known = list(fetch_powers(client_of(session, "ec2", host.region), [host.instance]))
     except (ClientError, BotoCoreError) as error:
         raise Refused(f"EC2 cannot be asked (ec2:DescribeInstances): {why_not(error)}") from None
     if not known:
