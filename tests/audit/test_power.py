@@ -131,13 +131,7 @@ Pause = Callable[[Callable[[], object]], None]
 
 @pytest.fixture
 def fleet(cloud: Cloud, stand: Stand) -> Iterator[Fleet]:
-    stand.environment |= {
-        "AWS_ENDPOINT_URL": cloud.endpoint,
-        "AWS_REGION": cloud.region,
-        "AWS_ACCESS_KEY_ID": cloud.access_key,
-        "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    stand.environment |= {**cloud.environment, "AWS_EC2_METADATA_DISABLED": "true"}
     made = Fleet(cloud, stand, "fleet-a", "fleet-b")
     for name in made.ids:
         made.say(name)

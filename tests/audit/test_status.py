@@ -232,13 +232,7 @@ Say = Callable[..., None]
 @pytest.fixture
 def say(cloud: Cloud, stand: Stand) -> Iterator[Say]:
     """Has a host of a stack write its word, as its role may."""
-    stand.environment |= {
-        "AWS_ENDPOINT_URL": cloud.endpoint,
-        "AWS_REGION": cloud.region,
-        "AWS_ACCESS_KEY_ID": cloud.access_key,
-        "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
+    stand.environment |= {**cloud.environment, "AWS_EC2_METADATA_DISABLED": "true"}
     ssm = cloud.client("ssm")
     written: set[str] = set()
 

@@ -10,6 +10,7 @@ import pytest
 
 from aws_docker import DockerFleet, DockerHostError
 from aws_docker.core.ports import SWARM_PORTS
+from aws_docker.core.standing import digest_of
 from aws_docker.host import members, membership, userdata
 from aws_docker.host.container_networks import container_address_pools, overlay_pool
 from aws_docker.policy import docker_host_exposure, docker_no_secret_in_user_data, docker_swarm_members_only
@@ -184,7 +185,7 @@ def test_the_program_is_known_by_its_digest(stack: Stack) -> None:
     parameter, digest = host_settings(stack, "w")["swarm"]
     assert parameter == "ci-swarm-program"
     assert stack["ci-swarm-program"]["value"] == userdata.swarm_program()
-    assert digest == userdata.sha256(userdata.swarm_program())
+    assert digest == digest_of(userdata.swarm_program())
 
 
 def test_managers_are_put_out(stack: Stack) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from aws_docker.core.ports import SWARM_PORTS
+from aws_docker.core.standing import digest_of
 from aws_docker.host import swarm as program
 from aws_docker.host import userdata
 
@@ -199,7 +200,7 @@ def taken(packed: str, digest: str, folder: Path) -> list[Any]:
 
     names: dict[str, Any] = {
         "parameter_store": lambda action, Name: {"Parameter": {"Value": packed}},
-        "digest_of": userdata.sha256,
+        "digest_of": digest_of,
         "member": member,
         "Path": Path,
         "AGENT": str(folder / "dockerhost"),
@@ -211,7 +212,7 @@ def taken(packed: str, digest: str, folder: Path) -> list[Any]:
 
 def test_the_program_is_taken_where_it_is_the_one_that_user_data_names(tmp_path: Path) -> None:
     packed = userdata.swarm_program()
-    assert len(taken(packed, userdata.sha256(packed), tmp_path)) == 1
+    assert len(taken(packed, digest_of(packed), tmp_path)) == 1
     source = files("aws_docker.host").joinpath("swarm.py").read_text()
     there = (tmp_path / "dockerhost-swarm").read_text()
     assert there == userdata.installed(source), "run `make agent`"
@@ -220,5 +221,5 @@ def test_the_program_is_taken_where_it_is_the_one_that_user_data_names(tmp_path:
 def test_another_program_is_not_taken(tmp_path: Path) -> None:
     other = base64.b64encode(gzip.compress(b"import os")).decode()
     with pytest.raises(ValueError, match="the-program holds another program"):
-        taken(other, userdata.sha256(userdata.swarm_program()), tmp_path)
+        taken(other, digest_of(userdata.swarm_program()), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -2,14 +2,12 @@
 
 import datetime
 from dataclasses import dataclass
-from typing import Final
 
 from cryptography import x509
 
 from ..core.checks import Severity
+from ..core.expiry import EXPIRES_SOON
 from .findings import Finding
-
-EXPIRES_SOON: Final = datetime.timedelta(days=60)
 
 
 def expires_soon(not_after: datetime.datetime, now: datetime.datetime) -> bool:

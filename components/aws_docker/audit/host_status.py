@@ -3,13 +3,12 @@
 What a word comes to is core/standing.py's; parameters.py reads it.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
-from ..core.standing import Standing, judge
+from ..core.standing import Standing, digest_of, judge
 from .findings import Exit
 
 __all__ = ["Expected", "HostStatus", "Standing", "exit_of", "expected_hosts", "judge_status"]
@@ -174,4 +173,4 @@ def _digest(parameter: Mapping[str, Any]) -> str | None:
     if isinstance(value, dict):  # a secret: {"4dabf…": "1b470…", "plaintext": "\"…\""}, the text as JSON
         plaintext = cast(dict[str, Any], value).get("plaintext")
         value = json.loads(plaintext) if isinstance(plaintext, str) else None
-    return hashlib.sha256(value.encode()).hexdigest() if isinstance(value, str) else None
+    return digest_of(value) if isinstance(value, str) else None

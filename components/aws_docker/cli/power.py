@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from .errors import NotChecked
 from .options import Directory, Profile, Stack
-from .stack import stack_export
+from .status import expected
 from .wait import Wire, until
 
 if TYPE_CHECKING:
@@ -22,11 +22,7 @@ EVERY: Final = 2.0
 
 def hosts_of(stack: Stack, cwd: Directory, names: Sequence[str]) -> "list[Expected]":
     """A stack's hosts, or those that are named, a fleet's also by their names within it. Raises NotChecked."""
-    from aws_docker.audit.host_status import expected_hosts
-
-    known = expected_hosts(stack_export(stack, cwd))
-    if not known:
-        raise NotChecked("the stack holds no Docker host; name another with --stack")
+    known = expected(stack, cwd, intended=False)
     chosen: dict[str, Expected] = {} if names else {each.name: each for each in known}
     for name in names:
         found = [each for each in known if each.name == name] or [

@@ -48,7 +48,19 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
-def show_statuses(statuses: "Sequence[HostStatus]") -> None:
+def finish_statuses(command: str, statuses: "Sequence[HostStatus]", as_json: bool) -> None:
+    """Print what a command has seen of hosts, and end with the exit status that this comes to."""
+    from aws_docker.audit.host_status import exit_of
+
+    ended = exit_of(statuses)
+    if as_json:
+        print_json({"command": command, "status": int(ended), "hosts": _statuses_json(statuses)})
+    else:
+        _show_statuses(statuses)
+    raise typer.Exit(int(ended))
+
+
+def _show_statuses(statuses: "Sequence[HostStatus]") -> None:
     """What hosts say, as a table."""
     from rich.console import Console
     from rich.markup import escape
@@ -83,7 +95,7 @@ def show_statuses(statuses: "Sequence[HostStatus]") -> None:
             console.print(f"[yellow]{escape(notice.message)}[/]", highlight=False, soft_wrap=True)
 
 
-def statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
+def _statuses_json(statuses: "Sequence[HostStatus]") -> list[dict[str, Any]]:
     """The same for programs."""
     from aws_docker.audit.notices import notices
 

@@ -6,7 +6,7 @@ import typer
 
 from .errors import checking
 from .options import Directory, Json, Profile, Stack
-from .reporting import print_json, show_statuses, statuses_json
+from .reporting import finish_statuses
 
 Hosts = Annotated[list[str] | None, typer.Argument(help="Which hosts; without a name, all of the stack.")]
 
@@ -30,14 +30,7 @@ def start(
     Ends with 0 where all serve, 1 where time is up, 2 where EC2 refused or could not be asked.
     """
     with checking():
-        from aws_docker.audit.host_status import exit_of
-
         from .power import hosts_of, wake
 
         statuses = wake(hosts_of(stack, cwd, hosts or ()), stack, cwd, profile, timeout)
-        ended = exit_of(statuses)
-        if as_json:
-            print_json({"command": "start", "status": int(ended), "hosts": statuses_json(statuses)})
-        else:
-            show_statuses(statuses)
-    raise typer.Exit(int(ended))
+        finish_statuses("start", statuses, as_json)

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import typer
-
 from .errors import NotChecked, checking
 from .options import Directory, Json, Profile, Stack
-from .reporting import print_json, show_statuses, statuses_json
+from .reporting import finish_statuses
 from .stack import stack_export
 
 if TYPE_CHECKING:
@@ -30,25 +28,19 @@ def status(
     """
     with checking():
         from aws_docker.audit import aws
-        from aws_docker.audit.host_status import exit_of
         from aws_docker.audit.parameters import fetch_statuses
 
         hosts = expected(stack, cwd)
         statuses = fetch_statuses(aws.open_session(profile, hosts[0].region or None), hosts)
-        ended = exit_of(statuses)
-        if as_json:
-            print_json({"command": "status", "status": int(ended), "hosts": statuses_json(statuses)})
-        else:
-            show_statuses(statuses)
-    raise typer.Exit(int(ended))
+        finish_statuses("status", statuses, as_json)
 
 
-def expected(stack: Stack, cwd: Directory) -> "list[Expected]":
-    """The hosts of a stack; raises NotChecked where it has none."""
+def expected(stack: Stack, cwd: Directory, *, intended: bool = True) -> "list[Expected]":
+    """The hosts of a stack, and what it intends for them, if that matters; raises NotChecked where it has none."""
     from aws_docker.audit.host_status import expected_hosts
 
     # What is intended is a secret: it holds the server's key. Only its digest is kept.
-    hosts = expected_hosts(stack_export(stack, cwd, secrets=True))
+    hosts = expected_hosts(stack_export(stack, cwd, secrets=intended))
     if not hosts:
         raise NotChecked("the stack holds no Docker host; name another with --stack")
     return hosts

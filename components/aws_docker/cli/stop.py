@@ -6,7 +6,7 @@ import typer
 
 from .errors import checking
 from .options import Directory, Json, Profile, Stack
-from .reporting import print_json, show_statuses, statuses_json
+from .reporting import finish_statuses
 from .start import Hosts
 
 
@@ -28,14 +28,7 @@ def stop(
     Ends with 0 where all are off, 1 where time is up, 2 where EC2 refused or could not be asked.
     """
     with checking():
-        from aws_docker.audit.host_status import exit_of
-
         from .power import hosts_of, put_to_sleep
 
         statuses = put_to_sleep(hosts_of(stack, cwd, hosts or ()), profile, timeout)
-        ended = exit_of(statuses)
-        if as_json:
-            print_json({"command": "stop", "status": int(ended), "hosts": statuses_json(statuses)})
-        else:
-            show_statuses(statuses)
-    raise typer.Exit(int(ended))
+        finish_statuses("stop", statuses, as_json)

@@ -17,7 +17,7 @@ import typer
 from .connection import Connection, every_connection
 from .errors import CommandError, checking
 from .options import Directory, Json, Profile, Stack
-from .reporting import print_json, show_statuses, statuses_json
+from .reporting import finish_statuses
 from .stack import stack_outputs
 from .status import expected
 
@@ -48,7 +48,6 @@ def wait(
     """
     with checking():
         from aws_docker.audit import aws
-        from aws_docker.audit.host_status import exit_of
         from aws_docker.audit.parameters import fetch_statuses
 
         hosts = expected(stack, cwd)
@@ -60,12 +59,7 @@ def wait(
             return [by_wire(each) if each.word is None and not each.final else each for each in statuses]
 
         statuses = until(look, timeout)
-        ended = exit_of(statuses)
-        if as_json:
-            print_json({"command": "wait", "status": int(ended), "hosts": statuses_json(statuses)})
-        else:
-            show_statuses(statuses)
-    raise typer.Exit(int(ended))
+        finish_statuses("wait", statuses, as_json)
 
 
 def until(

@@ -18,7 +18,6 @@ Exception
 │   ├── NotInForce         host.readiness          one that, by its own word, is not told yet what is intended
 │   │   └── HostRefused    host.readiness          or has refused it
 │   └── AnotherHost        host.readiness          who answered is not the stack's: waiting does not help
-├── NoHttp                 audit.exchange          on the wire: an answer that is no HTTP
 ├── Refused                host.agent              on the host: a step that ends closed
 ├── Later                  host.swarm              on a Swarm's member: what is waited for
 ├── Turn                   host.swarm              on a Swarm's member: why dockerd may not restart yet

@@ -4,6 +4,7 @@ Which parameter, and what is intended, its callers know. The word is the host's 
 there, and can write what he likes. It is for people and for waiting; it opens nothing.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,6 +43,11 @@ class Judged:
     """Waiting changes nothing: the host has refused what is intended."""
     word: Mapping[str, str] | None = None
     """The host's own words: state, reason, document, refused, engine, certificate_expires_at, instance, at."""
+
+
+def digest_of(text: str) -> str:
+    """The SHA-256 by which a host, and whoever reads its word, knows a text that it was given."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def judge(text: str, *, instance: str, digest: str | None) -> Judged:

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ..core.expiry import EXPIRES_SOON
 from .plan import Certificates, Common, Machine
 
 LEAST_MEMORY: Final = 1024
 """MiB. With less, a package manager was seen to run out of memory at first boot (Amazon Linux's dnf on t4g.nano)."""
-
-SOON: Final = timedelta(days=60)
-"""Before a certificate's end, from when on it is said; of what is valid for less than twice as long, the last half."""
 
 
 def short_of_memory(*, instance_type: str, mebibytes: int | None) -> str | None:
@@ -69,7 +67,8 @@ def ending(
 
 def _soon(dates: Mapping[str, str], validity_days: int, now: datetime) -> tuple[str, datetime] | None:
     """Those that end soon, as a clause, and when the first of them does."""
-    within = min(SOON, timedelta(days=validity_days) / 2)
+    # Of what is valid for less than twice as long, the last half.
+    within = min(EXPIRES_SOON, timedelta(days=validity_days) / 2)
     ends = {name: datetime.fromisoformat(date).astimezone(UTC) for name, date in dates.items()}
     soon = sorted((end, name) for name, end in ends.items() if end < now + within)
     if not soon:

@@ -215,7 +215,7 @@ def _instance(
         profile, policy = _profile(children, common, parameter, status, member)
         before.append(policy)
     user_data = once_known(
-        userdata.user_data_base64,
+        userdata.user_data,
         os=common.system.os,
         parameter=parameter.name if parameter else None,
         document=document if common.in_user_data else None,
@@ -223,7 +223,7 @@ def _instance(
         status=status.name if status else None,
         swarm=member.shared.program.name if member else None,
         spot=common.spot,
-    )
+    ).apply(userdata.encoded)
     instance = aws.ec2.Instance(
         children.named("instance"),
         ami=images.image(children, machine),

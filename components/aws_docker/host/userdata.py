@@ -8,7 +8,6 @@ User-data travels as gzip, which cloud-init unpacks: the host's program would no
 
 import base64
 import gzip
-import hashlib
 import io
 import json
 import re
@@ -22,6 +21,7 @@ from importlib.resources import files
 from typing import Any
 
 from ..core.errors import InvalidInput
+from ..core.standing import digest_of
 from .systems import SYSTEMS, OperatingSystem
 
 USER_DATA_LIMIT = 16 * 1024
@@ -180,11 +180,6 @@ def installed(program: str) -> str:
     )
 
 
-def sha256(text: str) -> str:
-    """What a host knows a text by."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 @cache
 def swarm_program() -> str:
     """swarm.py, as a parameter holds it for a Swarm's members: user-data has no room for it."""
@@ -268,7 +263,7 @@ def user_data(
     if spot:
         programs.append("spot")
     if swarm is not None:
-        host["swarm"] = [swarm, sha256(swarm_program())]
+        host["swarm"] = [swarm, digest_of(swarm_program())]
         programs.append("taker")
     rest += _file("/etc/dockerhost/host.json", "0644", json.dumps(host)) + "runcmd:\n"
     begun = ["dockerhost-bootstrap.service"]
@@ -290,24 +285,6 @@ def user_data(
     return text
 
 
-def user_data_base64(
-    os: str,
-    *,
-    parameter: str | None = None,
-    document: str | None = None,
-    volume_id: str | None = None,
-    status: str | None = None,
-    swarm: str | None = None,
-    spot: bool = False,
-) -> str:
-    """The same as EC2 gets it, in base64. Raises InvalidInput as `user_data` does."""
-    text = user_data(
-        os,
-        parameter=parameter,
-        document=document,
-        volume_id=volume_id,
-        status=status,
-        swarm=swarm,
-        spot=spot,
-    )
+def encoded(text: str) -> str:
+    """User-data as EC2 takes it, in base64."""
     return base64.b64encode(compressed(text)).decode()

@@ -5,7 +5,6 @@ everything, by the component's provider: who runs `pulumi up` may have no other 
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import fields, replace
@@ -14,6 +13,7 @@ from typing import Any, Final, TypeVar
 import pulumi
 import pulumi_aws as aws
 
+from ..core.standing import digest_of
 from . import readiness, sleeping
 from .certificates import Materials
 from .children import DockerHostError
@@ -40,7 +40,7 @@ def answered(
         if pulumi.runtime.is_dry_run():
             return
         context = Client(known["authority"], known["certificate"], known["key"]).context()
-        digest = hashlib.sha256(known["document"].encode()).hexdigest()
+        digest = digest_of(known["document"])
 
         asked = -_ASK_EVERY
 
